@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * finding.h - what the analysis says: diagnosed problems, worst first. The model behind `holter diagnose`
+ * and its JSON (DESIGN.md section 6); renderers read it and nothing else.
+ * Tier C. Data: struct recording -> struct diagnosis -> src/render.
+ */
+#pragma once
+
+#include "recording.h"
+
+enum finding_kind { FINDING_STALL, FINDING_HEAP_GROWTH, FINDING_POOL_EXHAUSTION };
+
+enum finding_cause {
+	CAUSE_UNKNOWN,
+	CAUSE_ON_CPU,
+	CAUSE_GC,
+	CAUSE_BLOCKED,
+	CAUSE_RUNQUEUE,
+	CAUSE_THROTTLED,
+	CAUSE_PAGE_FAULT,
+	CAUSE_CONGESTION,
+};
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
+enum frame_class { CLASS_APPLICATION, CLASS_DEPENDENCY, CLASS_RUNTIME, CLASS_NATIVE_LIBRARY };
+enum basis { BASIS_SYNC, BASIS_AWAIT_CHAIN, BASIS_OPENER };
+
+struct culprit {
+	const char *function;   /* "" if it has no name: then module and address tell */
+	const char *file;       /* "" unknown */
+	const char *module;     /* path of the native module; null for a script's function */
+	uint32_t line, column, function_line;
+	enum frame_class frame_class;
+	enum basis basis;
+	double share;           /* of the finding's own weight */
+	double share_of_kind;   /* of all findings of its kind */
+	const struct stack *stack; /* the heaviest stack that holds it; frames before `depth` were called by it */
+	size_t depth;              /* index of the culprit in that stack */
+};
+
+struct stall_figures {
+	uint64_t count;
+	double total_ms, max_ms, p50_ms, p99_ms;
+	double lost_share; /* of the observed time */
+	const char *syscall; /* null unless blocked */
+	bool unfinished;     /* one of them had not ended when the recording did */
+	uint64_t samples;
+};
+
+struct finding {
+	unsigned id;
+	enum finding_kind kind;
+	enum finding_cause cause;
+	enum severity severity;
+	double confidence;      /* 0..1 */
+	unsigned because_of;    /* id; 0: none */
+	const char *summary;    /* one line */
+	bool has_culprit;
+	struct culprit culprit;
+	const struct loop *loop; /* null: none */
+	struct stall_figures stall;
+};
+
+struct loop_figures {
+	const struct loop *loop;
+	uint64_t turns;
+	double utilisation;       /* busy share of the observed time */
+	double p50_ms, p99_ms, max_ms;
+};
+
+struct diagnosis {
+	const struct recording *recording;
+	double seconds;
+	struct finding *findings; /* worst first */
+	size_t finding_count;
+	struct loop_figures *loops;
+	size_t loop_count;
+	const char **not_observed; /* what the recording cannot say, one line each */
+	size_t not_observed_count;
+};
+
+/* Analyses a symbolised recording. Everything is owned by the recording's pool. Returns 0 or a negative errno. */
+int diagnose(struct diagnosis *ret, struct recording *recording);
+
+const char *finding_kind_name(enum finding_kind kind);   /* "stall", "heap-growth", … */
+const char *finding_cause_name(enum finding_cause cause); /* "on-cpu", … */
+const char *severity_name(enum severity severity);
+/* The class of a frame (application, dependency, runtime, native library): see DESIGN.md section 6. */
+enum frame_class frame_class(const struct frame *frame, const struct recording *recording);

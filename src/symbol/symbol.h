@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * symbol.h - names native frames of a loaded recording: ELF symbols and DWARF lines by elfutils, inlined
+ * functions, C++ and Rust demangled, perf maps for foreign JITs, the kernel's call names. The file of a mapping
+ * is used only if its build id is the recorded one; else the frame stays `module+0xoffset` and says why.
+ * Tier C. Data: struct recording (frames without a function) -> the same with functions, files and lines.
+ */
+#pragma once
+
+#include "recording.h"
+
+struct symbol_options {
+	const char *root;      /* null, or a folder to look for the recorded paths in first (--symbols DIR) */
+	bool perf_maps;        /* read /tmp/perf-PID.map of the recorded pid (owner checked) */
+};
+
+struct symbol_report {
+	size_t frames, named, with_line;
+	size_t files_missing, files_changed; /* modules, not frames */
+};
+
+/* Names what can be named, in place. Returns 0 or a negative errno for out of memory only. */
+int symbol_recording(struct recording *recording, const struct symbol_options *options,
+	struct symbol_report *ret_report);
+/* The name of an x86-64 system call ("read"), or null. */
+const char *symbol_syscall(int number);
