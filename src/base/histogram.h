@@ -36,5 +36,5 @@ static inline uint64_t histogram_floor_ns(uint32_t bucket)
 		return bucket;
 	shift = (bucket >> HISTOGRAM_SUB_BITS) - 1;
 	return (uint64_t)((bucket & ((1u << HISTOGRAM_SUB_BITS) - 1)) | (1u << HISTOGRAM_SUB_BITS))
-		<< shift;
+	       << shift;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,8 @@
 #include "memory.h"
 
 struct image {
-	uint64_t bias;       /* address = bias + vaddr in the file */
-	uint64_t start, end; /* lowest and highest loaded address */
+	uint64_t bias;                                  /* address = bias + vaddr in the file */
+	uint64_t start, end;                            /* lowest and highest loaded address */
 	uint64_t eh_frame_header, eh_frame_header_size; /* address; 0: none */
 	uint64_t symbol_table, string_table, gnu_hash;  /* addresses; 0: none */
 	uint64_t string_size;

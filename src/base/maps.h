@@ -21,8 +21,8 @@ struct map {
 	uint64_t offset;     /* of start in the file, bytes */
 	uint64_t inode;      /* 0: anonymous */
 	uint32_t device;     /* major << 20 | minor */
-	uint32_t path;       /* offset into maps.names; 0: none. "[stack]", "[vdso]" are paths too */
-	uint8_t protection;  /* enum map_protection */
+	uint32_t path;      /* offset into maps.names; 0: none. "[stack]", "[vdso]" are paths too */
+	uint8_t protection; /* enum map_protection */
 };
 
 struct maps {
@@ -35,7 +35,8 @@ struct maps {
 
 void maps_init(struct maps *maps, struct map *entries, size_t capacity, char *names,
 	size_t names_capacity);
-/* Replaces the content by that of /proc/PID/maps. Returns 0 or a negative errno (content then empty). */
+/* Replaces the content by that of /proc/PID/maps. Returns 0 or a negative errno (content then
+ * empty). */
 int maps_load(struct maps *maps, pid_t pid);
 /* Returns the mapping that holds address, or null; borrowed until the next load. */
 const struct map *maps_find(const struct maps *maps, uint64_t address);
