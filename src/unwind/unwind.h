@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unwind.h - registers and copied stack bytes -> return addresses. The only user of libunwind, which is
- * loaded privately (dlopen, RTLD_LOCAL) and used through its remote interface over the copy, never on a
- * live stack (hazards 1, 2). Frames of a language runtime are stepped by that runtime (struct
- * unwind_runtime), so that libunwind sees only native code.
- * Tier B: Holter's thread inside a server; C in the tool.
+ * unwind.h - registers and copied stack bytes -> return addresses. The only user of libunwind,
+ * which is loaded privately (dlopen, RTLD_LOCAL) and used through its remote interface over the
+ * copy, never on a live stack (hazards 1, 2). Frames of a language runtime are stepped by that
+ * runtime (struct unwind_runtime), so that libunwind sees only native code. Tier B: Holter's thread
+ * inside a server; C in the tool.
  */
 #pragma once
 
@@ -27,8 +27,8 @@ struct unwind_slot {
 /* A thread's state as it was copied. All memory is the caller's. */
 struct unwind_sample {
 	uint64_t registers[UNWIND_REGISTERS];
-	bool registers_partial;     /* only rip and rsp are known (a sleeping thread, read in place) */
-	uint64_t stack_start;       /* address of bytes[0]; at most rsp */
+	bool registers_partial; /* only rip and rsp are known (a sleeping thread, read in place) */
+	uint64_t stack_start;   /* address of bytes[0]; at most rsp */
 	const uint8_t *bytes;
 	size_t length;
 	const struct unwind_slot *slots;
@@ -36,7 +36,8 @@ struct unwind_sample {
 };
 
 /* Reads 8 bytes of the copied stack. Returns false outside of it. */
-static inline bool unwind_stack_u64(const struct unwind_sample *sample, uint64_t address, uint64_t *ret)
+static inline bool unwind_stack_u64(
+	const struct unwind_sample *sample, uint64_t address, uint64_t *ret)
 {
 	uint64_t offset = address - sample->stack_start;
 
@@ -57,10 +58,12 @@ struct unwind_runtime {
 	void *context;
 	/* Whether pc lies in code that the runtime generated. */
 	bool (*owns)(void *context, uint64_t pc);
-	/* Steps from a frame it owns to the caller. 0; -ENOENT: the bottom; -EINVAL: not a frame. */
-	int (*step)(void *context, const struct unwind_sample *sample, const struct unwind_frame *frame,
-		struct unwind_frame *ret_caller);
-	/* The nearest certain frame of the runtime at or above `sp` after a broken chain. 0 or -ENOENT. */
+	/* Steps from a frame it owns to the caller. 0; -ENOENT: the bottom; -EINVAL: not a frame.
+	 */
+	int (*step)(void *context, const struct unwind_sample *sample,
+		const struct unwind_frame *frame, struct unwind_frame *ret_caller);
+	/* The nearest certain frame of the runtime at or above `sp` after a broken chain. 0 or
+	 * -ENOENT. */
 	int (*resync)(void *context, const struct unwind_sample *sample, uint64_t sp,
 		struct unwind_frame *ret);
 };
@@ -68,9 +71,10 @@ struct unwind_runtime {
 struct unwinder;
 
 /*
- * Loads libunwind (from `directory` if it is there, else by name) and prepares. The maps are borrowed and may
- * be reloaded between calls (call unwinder_refresh then). Returns 0; -ENOENT if libunwind is not to be had:
- * the unwinder still works, by frame pointers and scans alone (unwinder_name says so).
+ * Loads libunwind (from `directory` if it is there, else by name) and prepares. The maps are
+ * borrowed and may be reloaded between calls (call unwinder_refresh then). Returns 0; -ENOENT if
+ * libunwind is not to be had: the unwinder still works, by frame pointers and scans alone
+ * (unwinder_name says so).
  */
 int unwinder_open(struct unwinder **ret, struct arena *arena, struct memory *memory,
 	const struct maps *maps, const char *directory);
@@ -79,12 +83,13 @@ const char *unwinder_name(const struct unwinder *unwinder);
 void unwinder_refresh(struct unwinder *unwinder);
 
 enum unwind_end {
-	UNWIND_COMPLETE,  /* reached the thread's first frame */
-	UNWIND_BROKEN,    /* the chain ended early */
-	UNWIND_FULL,      /* capacity, or the copied bytes ended */
+	UNWIND_COMPLETE, /* reached the thread's first frame */
+	UNWIND_BROKEN,   /* the chain ended early */
+	UNWIND_FULL,     /* capacity, or the copied bytes ended */
 };
 
-/* Fills `frames` innermost first. Returns the count (0 if even the first is unusable); *ret_end says how it ended. */
+/* Fills `frames` innermost first. Returns the count (0 if even the first is unusable); *ret_end
+ * says how it ended. */
 size_t unwind(struct unwinder *unwinder, const struct unwind_sample *sample,
 	const struct unwind_runtime *runtime, struct unwind_frame *frames, size_t capacity,
 	enum unwind_end *ret_end);
