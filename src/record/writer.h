@@ -4,7 +4,7 @@
  *
  * Runs on Holter's thread inside a server (and in `holter attach`): no heap, no stdio, no locks; all
  * storage is handed in and bounded. When an interning table is full the writer forgets all of it and
- * begins a new chunk under fresh ids, so nothing is lost. When a write fails the file is cut back to its
+ * goes on under fresh ids, so nothing is lost. When a write fails the file is cut back to its
  * last whole block, or a new file begun; what did not fit is counted as LOSS_BLOCK_WRITE and recording
  * goes on when there is room again.
  * Tier A (raw system calls). Not thread-safe: one thread owns a writer.
@@ -20,7 +20,7 @@ struct writer;
 
 struct writer_config {
 	const char *path;       /* of the recording; "<path>.1" is the rotated half */
-	uint64_t max_bytes;     /* of both files together; 0: no limit */
+	uint64_t max_bytes;     /* of both files together, 1 MiB at least; 0: no limit */
 	uint64_t chunk_ns;      /* a chunk lasts at most this long (10 s is usual) */
 	uint64_t recording_id;  /* random */
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
@@ -74,7 +74,7 @@ void writer_loop(struct writer *writer, const struct record_loop *loop);
 void writer_turns(struct writer *writer, const struct record_turns *turns, const uint32_t *buckets);
 void writer_stall(struct writer *writer, const struct record_stall *stall);
 void writer_sample(struct writer *writer, const struct record_sample *sample);
-/* Counts (cumulative) are kept by the writer and appear in every block after a change. */
+/* Adds to a count. The writer keeps the sums and writes them in the next block after a change. */
 void writer_lost(struct writer *writer, enum loss_kind kind, uint64_t count, int error);
 void writer_note(struct writer *writer, enum note_kind kind, const char *text);
 
