@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* export.h - marks what the preload library shows to the server: the hooks, and nothing else. */
+#pragma once
+
+#define EXPORT __attribute__((visibility("default")))

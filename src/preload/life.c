@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "life.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "clock.h"
+#include "export.h"
+#include "loop.h"
+#include "real.h"
+#include "sampler.h"
+#include "settings.h"
+#include "sys.h"
+#include "watchdog.h"
+
+enum {
+	THREAD_STACK_BYTES = 256 << 10,
+	EXIT_WAIT_NS = 500 * 1000 * 1000, /* for Holter's thread to write its last block */
+	FORK_WAIT_NS = 5 * 1000 * 1000,   /* for the lock, before a fork */
+};
+
+enum life_state {
+	LIFE_ASIDE, /* for good, or not begun: before the constructor */
+	LIFE_INERT, /* nothing done yet */
+	LIFE_STARTING,
+	LIFE_ACTIVE,
+};
+
+static _Atomic uint32_t state = LIFE_ASIDE;
+static _Atomic uint64_t server_since_ns;
+static _Atomic bool listened; /* in this process, not in a parent */
+static _Atomic uint64_t lost_loops;
+static _Atomic uint32_t thread_ended; /* futex */
+static _Atomic uint32_t lock_word;    /* futex; 0 free, 1 held, 2 held and waited for */
+_Atomic uint32_t life_stop;
+
+/* The fork in progress; written under glibc's own fork lock by the forking thread. */
+static bool fork_has_lock;
+static bool fork_unblocks;
+
+static const uint32_t *word(const _Atomic uint32_t *atomic)
+{
+	return (const uint32_t *)atomic;
+}
+
+bool life_may_record(void)
+{
+	return atomic_load_explicit(&state, memory_order_relaxed) != LIFE_ASIDE;
+}
+
+bool life_has_listened(void)
+{
+	return atomic_load_explicit(&listened, memory_order_relaxed);
+}
+
+uint64_t life_server_since_ns(void)
+{
+	return atomic_load_explicit(&server_since_ns, memory_order_relaxed);
+}
+
+void life_count_lost_loop(void)
+{
+	atomic_fetch_add_explicit(&lost_loops, 1, memory_order_relaxed);
+}
+
+uint64_t life_lost_loops(void)
+{
+	return atomic_load_explicit(&lost_loops, memory_order_relaxed);
+}
+
+/* Returns false at the deadline (0: never). */
+static bool take_lock(uint64_t deadline_ns)
+{
+	uint32_t expected = 0;
+
+	if (atomic_compare_exchange_strong_explicit(
+		    &lock_word, &expected, 1, memory_order_acquire, memory_order_relaxed))
+		return true;
+	while (atomic_exchange_explicit(&lock_word, 2, memory_order_acquire)) {
+		uint64_t until = deadline_ns ? deadline_ns : clock_monotonic_ns() + 1000000000;
+
+		sys_futex_wait_until(word(&lock_word), 2, until);
+		if (deadline_ns && clock_monotonic_ns() >= deadline_ns)
+			return false;
+	}
+	return true;
+}
+
+void life_lock(void)
+{
+	take_lock(0);
+}
+
+void life_unlock(void)
+{
+	if (atomic_exchange_explicit(&lock_word, 0, memory_order_release) == 2)
+		sys_futex_wake(word(&lock_word));
+}
+
+void life_thread_ended(void)
+{
+	atomic_store_explicit(&thread_ended, 1, memory_order_release);
+	sys_futex_wake(word(&thread_ended));
+}
+
+static void *thread_main(void *unused)
+{
+	(void)unused;
+	watchdog_run();
+	life_thread_ended();
+	return NULL;
+}
+
+static int start_thread(void)
+{
+	sigset_t all, old;
+	pthread_attr_t attributes;
+	pthread_t id;
+	int error;
+
+	error = pthread_attr_init(&attributes);
+	if (error)
+		return error;
+	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	/* The server's signals are the server's: Holter's thread takes none. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&id, &attributes, thread_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+	return error;
+}
+
+bool life_activate(void)
+{
+	uint32_t expected = LIFE_INERT;
+	int saved = errno;
+
+	if (atomic_load_explicit(&state, memory_order_acquire) == LIFE_ACTIVE)
+		return true;
+	if (!atomic_compare_exchange_strong(&state, &expected, LIFE_STARTING))
+		return expected == LIFE_ACTIVE;
+	atomic_store(&life_stop, 0);
+	atomic_store(&thread_ended, 0);
+	sampler_open(settings.no_signals);
+	if (start_thread()) {
+		atomic_store(&state, LIFE_ASIDE);
+		errno = saved;
+		return false;
+	}
+	atomic_store_explicit(&state, LIFE_ACTIVE, memory_order_release);
+	errno = saved;
+	return true;
+}
+
+void life_listened(void)
+{
+	uint64_t none = 0;
+
+	if (!life_may_record())
+		return;
+	atomic_compare_exchange_strong(&server_since_ns, &none, clock_now_ns());
+	atomic_store(&listened, true);
+	life_activate();
+}
+
+static void before_fork(void)
+{
+	fork_has_lock = take_lock(clock_monotonic_ns() + FORK_WAIT_NS);
+	/* A signal that arrives again and again keeps a long fork from ever finishing (hazard 13).
+	 */
+	fork_unblocks = sampler_block_signal();
+}
+
+static void after_fork_in_parent(void)
+{
+	if (fork_unblocks)
+		sampler_unblock_signal();
+	if (fork_has_lock)
+		life_unlock();
+}
+
+static void after_fork_in_child(void)
+{
+	bool was_active =
+		atomic_load(&state) == LIFE_ACTIVE || atomic_load(&state) == LIFE_STARTING;
+
+	if (fork_unblocks)
+		sampler_unblock_signal();
+	loop_forget_all();
+	if (was_active)
+		watchdog_abandon();
+	atomic_store(&lock_word, 0);
+	atomic_store(&lost_loops, 0);
+	if (atomic_exchange(&listened, false))
+		atomic_store(&server_since_ns, clock_now_ns());
+	if (atomic_load(&state) == LIFE_ASIDE)
+		return;
+	/* Without the lock, a library's own lock may have been copied while it was held: stay out.
+	 */
+	atomic_store(&state, fork_has_lock ? LIFE_INERT : LIFE_ASIDE);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	real_resolve();
+	settings_load();
+	loop_threshold_ns = settings.threshold_ns;
+	if (settings.disabled ||
+		pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child))
+		return;
+	atomic_store(&state, LIFE_INERT);
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+	uint64_t deadline;
+
+	if (atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
+		return;
+	atomic_store(&life_stop, 1);
+	sys_futex_wake(word(&life_stop));
+	/* Bounded: a disk that hangs must not keep the server from exiting. */
+	deadline = clock_monotonic_ns() + EXIT_WAIT_NS;
+	while (!atomic_load_explicit(&thread_ended, memory_order_acquire) &&
+		clock_monotonic_ns() < deadline)
+		sys_futex_wait_until(word(&thread_ended), 0, deadline);
+}

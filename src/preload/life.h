@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life.h - when Holter records in a process and when it stays out of it. A process is inert,
+ * without a thread or a file, until it listens or waits a tenth time on one loop; then Holter's
+ * thread is started. A forked child begins inert again. Where anything fails, Holter stands aside
+ * for good: the hooks pass everything through. Tier B.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether recording goes on or may still begin. Cheap. */
+bool life_may_record(void);
+/* Starts Holter's thread unless it runs. Returns whether it does. Keeps errno. */
+bool life_activate(void);
+/* listen(2) succeeded: the process is a server, and start-up is over. */
+void life_listened(void);
+/* Whether this process has listened itself, and so is one to record from its first waits on. */
+bool life_has_listened(void);
+/*
+ * When start-up ended, CLOCK_MONOTONIC: at the first listen, or at the fork from a parent that had
+ * listened before. 0: neither, so far.
+ */
+uint64_t life_server_since_ns(void);
+void life_count_lost_loop(void);
+uint64_t life_lost_loops(void);
+
+/* Whether Holter's thread should end; it sleeps on this word (futex). */
+extern _Atomic uint32_t life_stop;
+/* Called by Holter's thread when it is done or gives up. */
+void life_thread_ended(void);
+
+/*
+ * Held by Holter's thread while it is inside libraries that have locks of their own (the loader,
+ * libunwind, the server's malloc below them), so that a fork never copies those locks in a held
+ * state (hazard 14). Never held over file I/O of ours; at most about a millisecond.
+ */
+void life_lock(void);
+void life_unlock(void);

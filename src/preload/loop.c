@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loop.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "format.h"
+#include "life.h"
+#include "sampler.h"
+#include "sys.h"
+
+__thread struct thread thread;
+struct loop loops[LOOPS_MAX];
+uint64_t loop_threshold_ns;
+static _Atomic uint32_t last_id;
+
+static struct loop *claim(void)
+{
+	for (size_t i = 0; i < LOOPS_MAX; i++) {
+		uint32_t expected = LOOP_FREE;
+
+		if (atomic_compare_exchange_strong_explicit(&loops[i].state, &expected,
+			    LOOP_CLAIMED, memory_order_acquire, memory_order_relaxed))
+			return &loops[i];
+	}
+	life_count_lost_loop();
+	return NULL;
+}
+
+static struct loop *register_thread(void)
+{
+	struct loop *loop = claim();
+
+	if (!loop)
+		return NULL;
+	memset(loop->buckets, 0, sizeof(loop->buckets));
+	atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->turns, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->busy_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->ended_head, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->ended_tail, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->ended_lost, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->descriptor, thread.candidate, memory_order_relaxed);
+	atomic_store_explicit(&loop->wait, thread.candidate_wait, memory_order_relaxed);
+	loop->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+	loop->tid = (uint32_t)sys_gettid();
+	loop->first_wait_ns = thread.first_wait_ns;
+	loop->stack_hint = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+	sampler_admit_thread();
+	atomic_store_explicit(&loop->state, LOOP_LIVE, memory_order_release);
+	thread.loop = loop;
+	return loop;
+}
+
+/* Whether a descriptor is an epoll instance still: a loop that a thread has left closes its own. */
+static bool is_epoll(int32_t descriptor)
+{
+	char path[40], target[32];
+	struct format format;
+	int64_t length;
+
+	if (descriptor < 0)
+		return false;
+	format_init(&format, path, sizeof(path));
+	format_text(&format, "/proc/self/fd/");
+	format_unsigned(&format, (uint64_t)descriptor);
+	length = sys_readlink(path, target, sizeof(target));
+	return length == 22 && !memcmp(target, "anon_inode:[eventpoll]", 22);
+}
+
+static void consider(int32_t descriptor, enum wait_call wait)
+{
+	/* poll and select share one candidate: a loop may use both. */
+	if (thread.waits && thread.candidate == descriptor) {
+		if (thread.waits < UINT16_MAX)
+			thread.waits++;
+		return;
+	}
+	thread.candidate = descriptor;
+	thread.candidate_wait = (uint16_t)wait;
+	thread.first_wait_ns = clock_monotonic_ns();
+	thread.waits = 1;
+}
+
+struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait)
+{
+	struct loop *loop = thread.loop;
+
+	if (!life_may_record())
+		return NULL;
+	/* A thread that waits on epoll keeps that as its loop: its polls are blocking calls inside
+	 * the turn. */
+	if (loop && descriptor < 0)
+		return NULL;
+	if (!loop && descriptor < 0 && thread.candidate >= 0 && thread.waits)
+		return NULL;
+	consider(descriptor, wait);
+	if (loop) {
+		/* Another epoll inside a turn is a nested loop, unless the first one is gone. */
+		if (thread.waits % WAITS_TO_BELIEVE || is_epoll(loop->descriptor))
+			return NULL;
+		atomic_store_explicit(&loop->wait, wait, memory_order_relaxed);
+		atomic_store_explicit(&loop->descriptor, descriptor, memory_order_release);
+		return loop;
+	}
+	if (thread.waits < WAITS_TO_BELIEVE &&
+		!(life_has_listened() && descriptor >= 0 && thread.waits > 1))
+		return NULL;
+	/* Threads poll for many reasons; only in a server is it taken for a loop. */
+	if (descriptor < 0 && !life_server_since_ns())
+		return NULL;
+	if (!life_activate())
+		return NULL;
+	return register_thread();
+}
+
+void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
+{
+	uint32_t head = atomic_load_explicit(&loop->ended_head, memory_order_relaxed);
+	struct timespec cpu = {0};
+
+	if (head - atomic_load_explicit(&loop->ended_tail, memory_order_acquire) == ENDED_MAX) {
+		atomic_store_explicit(&loop->ended_lost,
+			atomic_load_explicit(&loop->ended_lost, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+		return;
+	}
+	sys_clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	loop->ended[head % ENDED_MAX] = (struct ended_stall){
+		.begin_ns = begin_ns,
+		.end_ns = end_ns,
+		.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec,
+	};
+	atomic_store_explicit(&loop->ended_head, head + 1, memory_order_release);
+}
+
+void loop_forget_all(void)
+{
+	for (size_t i = 0; i < LOOPS_MAX; i++)
+		atomic_store_explicit(&loops[i].state, LOOP_FREE, memory_order_relaxed);
+	thread = (struct thread){0};
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sampler.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <ucontext.h>
+
+#include "clock.h"
+#include "format.h"
+#include "loop.h"
+#include "sys.h"
+
+enum {
+	STACK_BYTES = 64 << 10,
+	SLOTS_MAX = 64,
+	PREFERRED_SIGNAL = 13, /* SIGRTMIN + 13 was free in every server looked at */
+	TIMEOUT_NS = 20 * 1000 * 1000,
+	FIRST_LOOK_NS = 20 * 1000,
+};
+
+/* One sample at a time: Holter's thread arms the slot, the handler fills it. */
+enum slot_state { SLOT_IDLE, SLOT_ARMED, SLOT_FILLING, SLOT_READY };
+
+static struct {
+	_Atomic uint32_t state; /* release by each side when it hands over */
+	uint32_t tid;
+	uint64_t stack_start, stack_end;
+	uint64_t registers[UNWIND_REGISTERS];
+	uint64_t copied_from, length;
+	uint64_t taken_ns, cpu_ns;
+	struct unwind_slot slots[SLOTS_MAX];
+	size_t slot_count;
+	_Alignas(16) uint8_t bytes[STACK_BYTES];
+} slot;
+
+static int signal_number; /* 0: none */
+static bool signals_off;
+static const char *complaint;
+static struct memory_process own_memory;
+static _Atomic(const struct lang *) slot_lang; /* release: its state is complete */
+static _Atomic uint64_t interruptions;
+static int own_pid;
+
+/* --- in the signalled thread
+ * ---------------------------------------------------------------------- */
+
+/* ucontext's order of registers, in DWARF's. */
+static const uint8_t register_of[UNWIND_REGISTERS] = {
+	REG_RAX,
+	REG_RDX,
+	REG_RCX,
+	REG_RBX,
+	REG_RSI,
+	REG_RDI,
+	REG_RBP,
+	REG_RSP,
+	REG_R8,
+	REG_R9,
+	REG_R10,
+	REG_R11,
+	REG_R12,
+	REG_R13,
+	REG_R14,
+	REG_R15,
+	REG_RIP,
+};
+
+/* Copies [sp, end) as far as it goes; returns the bytes. */
+static uint64_t copy_stack_sig(uint64_t sp, uint64_t start, uint64_t end, uint8_t *bytes)
+{
+	struct iovec local, remote;
+	int64_t got;
+
+	if (sp >= start && sp < end) {
+		/* What was mapped when Holter's thread looked is mapped still: stacks grow, and do
+		 * not shrink. */
+		uint64_t length = end - sp < STACK_BYTES ? end - sp : STACK_BYTES;
+
+		memcpy(bytes, (const void *)(uintptr_t)sp, length);
+		return length;
+	}
+	/* Another stack (a coroutine, or the main thread's own grown since): let the kernel find
+	 * its end. */
+	local = (struct iovec){bytes, STACK_BYTES};
+	remote = (struct iovec){(void *)(uintptr_t)sp, STACK_BYTES};
+	got = sys_process_vm_readv(own_pid, &local, 1, &remote, 1);
+	if (got > 0)
+		return (uint64_t)got;
+	local.iov_len = remote.iov_len = 4096 - (sp & 4095);
+	got = sys_process_vm_readv(own_pid, &local, 1, &remote, 1);
+	return got > 0 ? (uint64_t)got : 0;
+}
+
+/*
+ * Whether the interrupted context is a system call that returns EINTR because of this signal alone:
+ * it stands right behind the instruction, and no other signal waits that would have interrupted it
+ * just as well.
+ */
+static bool interrupted_call_sig(const ucontext_t *context)
+{
+	static const uint8_t syscall_instruction[2] = {0x0f, 0x05};
+	const uint8_t *pc = (const uint8_t *)(uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+	uint64_t pending = 0, blocked;
+
+	if (context->uc_mcontext.gregs[REG_RAX] != -EINTR || memcmp(pc - 2, syscall_instruction, 2))
+		return false;
+	memcpy(&blocked, &context->uc_sigmask, sizeof(blocked));
+	sys_call3(SYS_rt_sigpending, (uint64_t)(uintptr_t)&pending, sizeof(pending), 0);
+	return !(pending & ~blocked);
+}
+
+static void on_signal(int number, siginfo_t *info, void *argument)
+{
+	const ucontext_t *context = argument;
+	const greg_t *registers = context->uc_mcontext.gregs;
+	const struct lang *lang;
+	uint32_t armed = SLOT_ARMED;
+	struct timespec cpu = {0};
+	uint64_t sp;
+
+	(void)number;
+	/* Hazard 10: a signal of this number that is not ours has no business here. */
+	if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != &slot)
+		return;
+	if (interrupted_call_sig(context)) {
+		thread.interrupted++;
+		atomic_fetch_add_explicit(&interruptions, 1, memory_order_relaxed);
+	}
+	if (slot.tid != (uint32_t)sys_gettid() ||
+		!atomic_compare_exchange_strong_explicit(&slot.state, &armed, SLOT_FILLING,
+			memory_order_acquire, memory_order_relaxed))
+		return;
+	slot.taken_ns = clock_now_ns();
+	for (size_t i = 0; i < UNWIND_REGISTERS; i++)
+		slot.registers[i] = (uint64_t)registers[register_of[i]];
+	sp = slot.registers[UNWIND_RSP];
+	slot.copied_from = sp;
+	slot.length = copy_stack_sig(sp, slot.stack_start, slot.stack_end, slot.bytes);
+	slot.slot_count = 0;
+	lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
+	if (lang && lang->ops->capture_sig && sp >= slot.stack_start && sp < slot.stack_end)
+		slot.slot_count = lang->ops->capture_sig(lang->state, slot.registers[UNWIND_RBP],
+			sp, slot.stack_end, slot.slots, SLOTS_MAX);
+	sys_clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	slot.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
+	atomic_store_explicit(&slot.state, SLOT_READY, memory_order_release);
+}
+
+void sampler_admit_thread(void)
+{
+	sigset_t set;
+
+	if (!signal_number)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+bool sampler_block_signal(void)
+{
+	sigset_t set, old;
+
+	if (!signal_number)
+		return false;
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	return !sigismember(&old, signal_number);
+}
+
+void sampler_unblock_signal(void)
+{
+	sampler_admit_thread();
+}
+
+/* --- on Holter's thread
+ * --------------------------------------------------------------------------- */
+
+void sampler_open(bool no_signals)
+{
+	struct sigaction action = {.sa_sigaction = on_signal}, old;
+	int first = SIGRTMIN + PREFERRED_SIGNAL;
+
+	own_pid = sys_getpid();
+	memory_process_init(&own_memory, own_pid);
+	signals_off = no_signals;
+	complaint = NULL;
+	atomic_store(&slot.state, SLOT_IDLE);
+	if (no_signals)
+		return;
+	/* Every signal waits until the copy is done (hazard 11); the alternate stack is used where
+	 * there is one. */
+	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+	sigfillset(&action.sa_mask);
+	for (int i = 0; i <= SIGRTMAX - SIGRTMIN; i++) {
+		int number = SIGRTMIN + (first - SIGRTMIN + i) % (SIGRTMAX - SIGRTMIN + 1);
+
+		if (sigaction(number, NULL, &old))
+			continue;
+		/* SIG_DFL: nobody's. Our own handler: inherited over fork. */
+		if (!(old.sa_flags & SA_SIGINFO) ? old.sa_handler != SIG_DFL
+						 : old.sa_sigaction != on_signal)
+			continue;
+		if (sigaction(number, &action, NULL))
+			continue;
+		signal_number = number;
+		return;
+	}
+	signals_off = true;
+	complaint = "every real-time signal has an owner: running threads are not sampled";
+}
+
+void sampler_set_lang(const struct lang *lang)
+{
+	atomic_store_explicit(&slot_lang, lang, memory_order_release);
+}
+
+const char *sampler_complaint(void)
+{
+	return complaint;
+}
+
+uint64_t sampler_interruptions(void)
+{
+	return atomic_load_explicit(&interruptions, memory_order_relaxed);
+}
+
+uint64_t sampler_cpu_ns(uint32_t tid)
+{
+	struct timespec now;
+	/* The kernel's numbering of another thread's scheduler clock (linux/posix-timers.h). */
+	int clock = (int)((~tid << 3) | 6);
+
+	if (sys_clock_gettime(clock, &now))
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct sleeping {
+	int64_t call; /* -1: running; -2: blocked, not in a system call */
+	uint64_t sp, pc;
+};
+
+static void task_path(char *buffer, size_t size, uint32_t tid, const char *file)
+{
+	struct format path;
+
+	format_init(&path, buffer, size);
+	format_text(&path, "/proc/self/task/");
+	format_unsigned(&path, tid);
+	format_text(&path, file);
+}
+
+/* "running", "-1 0xsp 0xpc", or "nr 0xa 0xb 0xc 0xd 0xe 0xf 0xsp 0xpc". Returns 0 or a negative
+ * errno. */
+static int read_call(uint32_t tid, struct sleeping *ret)
+{
+	char path[64], text[256];
+	const char *at = text;
+	uint64_t number = 0, values[8];
+	bool negative;
+	size_t wanted, count = 0;
+	int64_t length;
+
+	task_path(path, sizeof(path), tid, "/syscall");
+	length = sys_read_file(path, text, sizeof(text));
+	if (length < 0)
+		return (int)length;
+	*ret = (struct sleeping){.call = -1};
+	if (!memcmp(text, "running", 7))
+		return 0;
+	negative = *at == '-';
+	at += negative;
+	if (!parse_unsigned(&at, &number))
+		return -EINVAL;
+	wanted = negative ? 2 : 8;
+	while (count < wanted && at[0] == ' ' && at[1] == '0' && at[2] == 'x') {
+		at += 3;
+		if (!parse_hex(&at, &values[count]))
+			break;
+		count++;
+	}
+	if (count != wanted)
+		return -EINVAL;
+	*ret = (struct sleeping){
+		.call = negative ? -2 : (int64_t)number,
+		.sp = values[count - 2],
+		.pc = values[count - 1],
+	};
+	return 0;
+}
+
+/* The state letter of a task ('R', 'S', 'D'…), or 0. Readable where `syscall` is not. */
+static char read_state(uint32_t tid)
+{
+	char path[64], text[256];
+	const char *at;
+
+	task_path(path, sizeof(path), tid, "/stat");
+	if (sys_read_file(path, text, sizeof(text)) <= 0)
+		return 0;
+	at = strrchr(text, ')'); /* the name before it may hold anything */
+	return at && at[1] == ' ' ? at[2] : 0;
+}
+
+/* Reads a sleeping thread's stack from outside, and makes sure that it slept all the while. */
+static enum sample_result take_in_place(
+	const struct sample_target *target, const struct sleeping *call, struct sampled *ret)
+{
+	struct sleeping after;
+	uint64_t length = STACK_BYTES;
+	int64_t got;
+
+	if (call->sp >= target->stack_start && call->sp < target->stack_end &&
+		target->stack_end - call->sp < length)
+		length = target->stack_end - call->sp;
+	got = own_memory.memory.read(&own_memory.memory, call->sp, slot.bytes, length);
+	if (got < 16)
+		return SAMPLE_NO_STACK;
+	if (read_call(target->tid, &after) || after.call != call->call || after.sp != call->sp ||
+		after.pc != call->pc)
+		return SAMPLE_NO_STACK;
+	*ret = (struct sampled){
+		.sample =
+			{
+				.registers_partial = true,
+				.stack_start = call->sp,
+				.bytes = slot.bytes,
+				.length = (size_t)got,
+			},
+		.taken_ns = clock_now_ns(),
+		.cpu_ns = sampler_cpu_ns(target->tid),
+		.syscall = call->call >= 0 ? (int32_t)call->call : -1,
+		.in_place = true,
+	};
+	ret->sample.registers[UNWIND_RSP] = call->sp;
+	ret->sample.registers[UNWIND_RIP] = call->pc;
+	return SAMPLE_TAKEN;
+}
+
+/* Whether the handler is ours still (hazard 10). */
+static bool handler_is_ours(void)
+{
+	struct sigaction action;
+
+	if (!sigaction(signal_number, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
+		action.sa_sigaction == on_signal)
+		return true;
+	signals_off = true;
+	complaint = "the server took Holter's signal for itself: running threads are not sampled";
+	return false;
+}
+
+static int send_signal(uint32_t tid)
+{
+	siginfo_t info = {
+		.si_signo = signal_number,
+		.si_code = SI_QUEUE,
+		.si_pid = own_pid,
+		.si_value = {.sival_ptr = &slot},
+	};
+
+	return (int)sys_call6(SYS_rt_tgsigqueueinfo, (uint64_t)own_pid, tid,
+		(uint64_t)signal_number, (uint64_t)(uintptr_t)&info, 0, 0);
+}
+
+/* Waits for the handler in growing steps: usually it has run before the first look. */
+static bool wait_ready(void)
+{
+	static const uint32_t never;
+	uint64_t deadline = clock_monotonic_ns() + TIMEOUT_NS, pause = FIRST_LOOK_NS;
+
+	for (;;) {
+		uint32_t armed = SLOT_ARMED;
+		uint64_t now;
+
+		if (atomic_load_explicit(&slot.state, memory_order_acquire) == SLOT_READY)
+			return true;
+		now = clock_monotonic_ns();
+		/* A handler that has begun will finish; one that has not is called off. */
+		if (now >= deadline &&
+			atomic_compare_exchange_strong(&slot.state, &armed, SLOT_IDLE))
+			return false;
+		sys_futex_wait_until(&never, 0, now + pause);
+		pause = pause < 1000000 ? pause * 2 : pause;
+	}
+}
+
+static enum sample_result take_by_signal(const struct sample_target *target, struct sampled *ret)
+{
+	int rc;
+
+	if (signals_off || !handler_is_ours())
+		return SAMPLE_REFUSED;
+	slot.tid = target->tid;
+	slot.stack_start = target->stack_start;
+	slot.stack_end = target->stack_end;
+	atomic_store_explicit(&slot.state, SLOT_ARMED, memory_order_release);
+	rc = send_signal(target->tid);
+	if (rc) {
+		atomic_store(&slot.state, SLOT_IDLE);
+		return rc == -ESRCH ? SAMPLE_GONE : SAMPLE_REFUSED;
+	}
+	if (!wait_ready())
+		return SAMPLE_TIMEOUT;
+	atomic_store(&slot.state, SLOT_IDLE);
+	if (slot.length < 16)
+		return SAMPLE_NO_STACK;
+	*ret = (struct sampled){
+		.sample =
+			{
+				.stack_start = slot.copied_from,
+				.bytes = slot.bytes,
+				.length = slot.length,
+				.slots = slot.slots,
+				.slot_count = slot.slot_count,
+			},
+		.taken_ns = slot.taken_ns,
+		.cpu_ns = slot.cpu_ns,
+		.syscall = -1,
+	};
+	memcpy(ret->sample.registers, slot.registers, sizeof(slot.registers));
+	return SAMPLE_TAKEN;
+}
+
+enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret)
+{
+	struct sleeping call;
+	int rc = read_call(target->tid, &call);
+
+	if (rc == -ENOENT || rc == -ESRCH)
+		return SAMPLE_GONE;
+	if (!rc && call.call != -1)
+		return take_in_place(target, &call, ret);
+	/* A process that dropped root may not read `syscall`; then only what certainly runs is
+	 * signalled. */
+	if (rc && read_state(target->tid) != 'R')
+		return SAMPLE_NO_STACK;
+	return take_by_signal(target, ret);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sampler.h - one stack of one thread, taken while it runs or sleeps, without harm to it.
+ *
+ * A running thread gets Holter's real-time signal; the handler copies registers, stack and the
+ * runtime's frame slots into a preallocated slot (about 2 us) and does nothing else. A sleeping
+ * thread is never signalled: it does not move, so its stack is read from outside, at the stack
+ * pointer that /proc/self/task/T/syscall gives. (read(2) on a socket with SO_RCVTIMEO, for one, is
+ * not restarted by SA_RESTART, and whether a sleep restarts cannot be told from its number.)
+ *
+ * Data: thread -> struct unwind_sample (borrowed until the next sample). Owned by Holter's thread;
+ * the handler is tier A.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lang.h"
+#include "unwind.h"
+
+enum sample_result {
+	SAMPLE_TAKEN,
+	SAMPLE_NO_STACK, /* asleep, and its stack could not be read (or kept changing) */
+	SAMPLE_TIMEOUT,  /* did not take the signal in time */
+	SAMPLE_REFUSED,  /* signals are off, or the handler is no longer ours */
+	SAMPLE_GONE,     /* the thread has ended */
+};
+
+struct sampled {
+	struct unwind_sample sample;
+	uint64_t taken_ns; /* clock_now_ns */
+	uint64_t cpu_ns;   /* the thread's CPU clock then */
+	int32_t syscall;   /* it sleeps in; -1: it runs */
+	bool in_place;
+};
+
+struct sample_target {
+	uint32_t tid;
+	uint64_t stack_start, stack_end; /* the mapping of its stack as last seen; end exclusive */
+};
+
+/*
+ * Chooses a free real-time signal and installs the handler. Called before the first loop is
+ * registered. Where every real-time signal has an owner, running threads are not sampled, and
+ * sampler_complaint says so.
+ */
+void sampler_open(bool no_signals);
+/* From now on the handler asks this language for its frame slots. */
+void sampler_set_lang(const struct lang *lang);
+enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret);
+/* Why it stood aside ("another handler took signal 47"), or null. */
+const char *sampler_complaint(void);
+
+/* In a thread that becomes a loop: makes sure that the signal can reach it. */
+void sampler_admit_thread(void);
+/* Around fork, in the forking thread. Returns whether the signal was not blocked before. */
+bool sampler_block_signal(void);
+void sampler_unblock_signal(void);
+
+/* Interruptions seen by the handler and not retried by a wrapper, over all threads that Holter
+ * signalled. */
+uint64_t sampler_interruptions(void);
+
+/* The thread's CPU clock, nanoseconds; 0 if the thread has ended. */
+uint64_t sampler_cpu_ns(uint32_t tid);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stacks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "image.h"
+#include "life.h"
+#include "sys.h"
+
+enum {
+	MAPS_MAX = 16384,
+	NAMES_BYTES = 1 << 20,
+	CODE_PAGES = 256, /* file-backed, kept between samples */
+	HEAP_PAGES = 128, /* of the runtime's heap, forgotten after each sample */
+	FRAMES_MAX = 256,
+	MODULES_MAX = 256,
+	REFRESH_NS = 100 * 1000 * 1000, /* at most so often, in the middle of a stall */
+};
+
+/* What the recording says of a mapping, kept because a build id takes a few reads to find. */
+struct module {
+	uint64_t first_start, inode; /* of the image's first mapping */
+	uint64_t bias;
+	uint8_t build_id[32];
+	uint8_t build_id_length;
+};
+
+static struct {
+	struct memory_process own;
+	struct memory_cache code, heap;
+	struct maps maps;
+	struct unwinder *unwinder;
+	struct lang lang; /* ops null: no runtime */
+	const char *complaint;
+	uint64_t refreshed_ns;
+	struct module modules[MODULES_MAX];
+	size_t module_count;
+	struct unwind_frame frames[FRAMES_MAX];
+} stacks;
+
+static int open_memory(struct arena *arena)
+{
+	struct map *entries = arena_alloc(arena, MAPS_MAX * sizeof(*entries));
+	char *names = arena_alloc(arena, NAMES_BYTES);
+	struct memory_page *code = arena_alloc(arena, CODE_PAGES * sizeof(*code));
+	struct memory_page *heap = arena_alloc(arena, HEAP_PAGES * sizeof(*heap));
+	uint32_t probe = 0x484c5452, seen = 0;
+
+	if (!entries || !names || !code || !heap)
+		return -ENOMEM;
+	maps_init(&stacks.maps, entries, MAPS_MAX, names, NAMES_BYTES);
+	memory_process_init(&stacks.own, sys_getpid());
+	memory_cache_init(&stacks.code, &stacks.own.memory, code, CODE_PAGES);
+	memory_cache_init(&stacks.heap, &stacks.own.memory, heap, HEAP_PAGES);
+	if (memory_u32(&stacks.own.memory, (uint64_t)(uintptr_t)&probe, &seen) || seen != probe)
+		stacks.complaint = "process_vm_readv is refused here: no JavaScript names, native "
+				   "stacks cut short";
+	return maps_load(&stacks.maps, stacks.own.pid);
+}
+
+/* The folder that this library was loaded from: a private libunwind may lie beside it. */
+static const char *own_folder(char *buffer, size_t size)
+{
+	const struct map *map = maps_find(&stacks.maps, (uint64_t)(uintptr_t)&own_folder);
+	const char *path = map ? maps_path(&stacks.maps, map) : "", *slash = strrchr(path, '/');
+
+	if (!slash || (size_t)(slash - path) >= size)
+		return NULL;
+	memcpy(buffer, path, (size_t)(slash - path));
+	buffer[slash - path] = '\0';
+	return buffer;
+}
+
+int stacks_open(struct arena *arena)
+{
+	char folder[4096];
+	struct lang_target target;
+	const char *reason = NULL;
+	int rc;
+
+	memset(&stacks, 0, sizeof(stacks));
+	rc = open_memory(arena);
+	if (rc)
+		return rc;
+	life_lock();
+	rc = unwinder_open(&stacks.unwinder, arena, &stacks.code.memory, &stacks.maps,
+		own_folder(folder, sizeof(folder)));
+	life_unlock();
+	if (rc && rc != -ENOENT)
+		return rc;
+	target = (struct lang_target){
+		.memory = &stacks.heap.memory,
+		.maps = &stacks.maps,
+		.pid = stacks.own.pid,
+		.arena = arena,
+	};
+	rc = lang_open(&stacks.lang, &target, &reason);
+	if (rc)
+		stacks.lang.ops = NULL;
+	if (rc == -ENOTSUP && !stacks.complaint)
+		stacks.complaint = reason;
+	if (stacks.lang.ops)
+		sampler_set_lang(&stacks.lang);
+	stacks.refreshed_ns = clock_monotonic_ns();
+	return 0;
+}
+
+const char *stacks_runtime(void)
+{
+	return stacks.lang.ops ? stacks.lang.ops->runtime(stacks.lang.state) : "";
+}
+
+const char *stacks_unwinder(void)
+{
+	return unwinder_name(stacks.unwinder);
+}
+
+const char *stacks_complaint(void)
+{
+	return stacks.complaint;
+}
+
+void stacks_refresh(void)
+{
+	if (maps_load(&stacks.maps, stacks.own.pid))
+		return;
+	stacks.refreshed_ns = clock_monotonic_ns();
+	memory_cache_drop(&stacks.code);
+	unwinder_refresh(stacks.unwinder);
+	if (stacks.lang.ops && stacks.lang.ops->refresh)
+		stacks.lang.ops->refresh(stacks.lang.state);
+}
+
+void stacks_find_stack(uint64_t hint, struct sample_target *target)
+{
+	const struct map *map = maps_find(&stacks.maps, hint);
+
+	target->stack_start = map && (map->protection & MAP_WRITE) ? map->start : 0;
+	target->stack_end = target->stack_start ? map->end : 0;
+}
+
+static const struct module *module_of(const struct map *map)
+{
+	const struct map *first = image_first_map(&stacks.maps, map);
+	struct module *module;
+	struct image image;
+
+	if (!first)
+		return NULL;
+	for (size_t i = 0; i < stacks.module_count; i++) {
+		module = &stacks.modules[i];
+		if (module->first_start == first->start && module->inode == first->inode)
+			return module;
+	}
+	if (image_open(&image, &stacks.code.memory, first->start))
+		return NULL;
+	if (stacks.module_count == MODULES_MAX)
+		stacks.module_count = 0;
+	module = &stacks.modules[stacks.module_count++];
+	*module = (struct module){
+		.first_start = first->start,
+		.inode = first->inode,
+		.bias = image.bias,
+		.build_id_length = image.build_id_length,
+	};
+	memcpy(module->build_id, image.build_id, sizeof(module->build_id));
+	return module;
+}
+
+static void add_native(struct writer *writer, const struct unwind_frame *frame)
+{
+	struct writer_location location = {
+		.kind = FRAME_NATIVE,
+		.doubt = frame->bridged ? DOUBT_BRIDGED : DOUBT_NONE,
+		.address = frame->pc,
+	};
+	const struct map *map = maps_find(&stacks.maps, frame->pc);
+	struct record_mapping mapping;
+	const struct module *module;
+
+	if (map) {
+		mapping = (struct record_mapping){
+			.start = map->start,
+			.end = map->end,
+			.offset = map->offset,
+			.path = maps_path(&stacks.maps, map),
+		};
+		module = map->path ? module_of(map) : NULL;
+		if (module) {
+			mapping.bias = module->bias;
+			mapping.build_id_length = module->build_id_length;
+			memcpy(mapping.build_id, module->build_id, sizeof(mapping.build_id));
+		}
+		location.mapping = writer_mapping(writer, &mapping);
+	}
+	writer_stack_add(writer, &location);
+}
+
+static void add_named(struct writer *writer, const struct unwind_frame *frame,
+	const struct lang_frame *named, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct record_function function = {
+			.name = named[i].function,
+			.file = named[i].file,
+			.line = named[i].function_line,
+		};
+		struct writer_location location = {
+			.kind = named[i].kind,
+			.doubt = named[i].doubt,
+			.address = named[i].inlined ? 0 : frame->pc,
+			.line = named[i].line,
+			.column = named[i].column,
+		};
+
+		if (!location.doubt && frame->bridged)
+			location.doubt = DOUBT_BRIDGED;
+		location.function = writer_function(writer, &function);
+		writer_stack_add(writer, &location);
+	}
+}
+
+static bool owned(uint64_t pc)
+{
+	return stacks.lang.ops && stacks.lang.ops->owns(stacks.lang.state, pc);
+}
+
+uint32_t stacks_record(struct writer *writer, const struct sampled *sampled)
+{
+	struct unwind_runtime runtime = {0};
+	struct lang_frame named[LANG_INLINE_MAX];
+	enum unwind_end end;
+	size_t count, names;
+
+	/* Generated code and libraries may have come since; within a stall a look now and then is
+	 * enough. */
+	if (clock_monotonic_ns() - stacks.refreshed_ns > REFRESH_NS)
+		stacks_refresh();
+	if (stacks.lang.ops)
+		runtime = lang_unwind_runtime(&stacks.lang);
+	memory_cache_drop(&stacks.heap);
+	life_lock();
+	count = unwind(stacks.unwinder, &sampled->sample, stacks.lang.ops ? &runtime : NULL,
+		stacks.frames, FRAMES_MAX, &end);
+	life_unlock();
+	writer_stack_begin(writer);
+	for (size_t i = 0; i < count; i++) {
+		const struct unwind_frame *frame = &stacks.frames[i];
+
+		if (!owned(frame->pc)) {
+			add_native(writer, frame);
+			continue;
+		}
+		names = stacks.lang.ops->frame(
+			stacks.lang.state, &sampled->sample, frame, i == 0, named);
+		add_named(writer, frame, named, names);
+	}
+	if (end != UNWIND_COMPLETE)
+		writer_stack_add(
+			writer, &(struct writer_location){
+					.kind = FRAME_TRUNCATED,
+					.doubt = end == UNWIND_FULL ? DOUBT_DEPTH : DOUBT_NONE,
+				});
+	return writer_stack_end(writer);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "usage.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "format.h"
+#include "sampler.h"
+#include "sys.h"
+
+static int64_t read_task_file(uint32_t tid, const char *file, char *text, size_t size)
+{
+	struct format path;
+	char buffer[64];
+
+	format_init(&path, buffer, sizeof(buffer));
+	format_text(&path, "/proc/self/task/");
+	format_unsigned(&path, tid);
+	format_text(&path, file);
+	return sys_read_file(buffer, text, size);
+}
+
+static const char *skip_words(const char *at, int words)
+{
+	while (words-- && at) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
+void usage_read(uint32_t tid, struct usage *ret)
+{
+	char text[512];
+	const char *at;
+
+	*ret = (struct usage){.taken_ns = clock_now_ns(), .cpu_ns = sampler_cpu_ns(tid)};
+	/* "time on CPU, time waiting on a run queue, time slices"
+	 * (Documentation/scheduler/sched-stats.rst). */
+	if (read_task_file(tid, "/schedstat", text, sizeof(text)) > 0) {
+		at = skip_words(text, 1);
+		if (at)
+			parse_unsigned(&at, &ret->runqueue_ns);
+	}
+	/* Fields 10 and 12, counted behind the name, which may hold anything (proc(5)). */
+	if (read_task_file(tid, "/stat", text, sizeof(text)) > 0 && (at = strrchr(text, ')'))) {
+		at = skip_words(at, 8);
+		if (at)
+			parse_unsigned(&at, &ret->minor_faults);
+		at = at ? skip_words(at, 2) : NULL;
+		if (at)
+			parse_unsigned(&at, &ret->major_faults);
+	}
+}

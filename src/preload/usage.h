@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usage.h - what an unprivileged process can read about one of its threads: CPU time, time spent
+ * runnable without a CPU, page faults. Two readings and their difference say where the wall time
+ * between them went. Tier B.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct usage {
+	uint64_t taken_ns;    /* clock_now_ns; 0: no reading */
+	uint64_t cpu_ns;      /* the thread's CPU clock */
+	uint64_t runqueue_ns; /* /proc/self/task/T/schedstat; 0 where the kernel does not keep it */
+	uint64_t minor_faults, major_faults;
+};
+
+void usage_read(uint32_t tid, struct usage *ret);

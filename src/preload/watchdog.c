@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watchdog.c - see watchdog.h.
+ *
+ * Data: struct loop (stamped by the loops' own threads) -> samples and figures -> the writer.
+ *
+ * It wakes when the turn in progress would pass the threshold, so every longer turn is seen as it
+ * passes it, with at most one wake-up a threshold; while a stall lasts, when the next sample is
+ * due; after ten quiet seconds ten times a second. Each stall is written when it is seen (so that
+ * one that never ends is known), again while it lasts, and when it has ended, with the times that
+ * its own thread has stamped.
+ */
+#include "watchdog.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "format.h"
+#include "life.h"
+#include "loop.h"
+#include "output.h"
+#include "sampler.h"
+#include "settings.h"
+#include "stacks.h"
+#include "sys.h"
+#include "usage.h"
+#include "writer.h"
+
+enum {
+	ARENA_BYTES = 14 << 20,
+	SECOND_NS = 1000000000,
+	HISTOGRAM_SECONDS = 10,
+	QUIET_SECONDS = 10,
+	QUIET_PERIOD_NS = 100 * 1000 * 1000,
+	STARTUP_SECONDS = 10,          /* where a program never listens */
+	REPORT_NS = 250 * 1000 * 1000, /* between writes because of stalls */
+	SAMPLES_EVEN = 32, /* samples at the first interval; later ones spread in proportion */
+};
+
+/* What Holter's thread knows of one loop. */
+struct watch {
+	uint32_t loop_id; /* 0: not watched */
+	uint64_t startup_end_ns;
+	uint32_t ended_lost;
+	uint32_t seen[HISTOGRAM_BUCKETS];    /* of loop->buckets, a second ago */
+	uint32_t pending[HISTOGRAM_BUCKETS]; /* counted since the last histogram was written */
+	uint64_t pending_from_ns, turns_from_ns, busy_seen_ns, turns_seen;
+	bool pending_any;
+
+	/* The turn in progress, by its beginning. */
+	uint64_t turn_begin_ns;
+	struct usage baseline;
+	struct record_stall stall; /* id 0: not past the threshold yet */
+	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns;
+	struct sample_target target;
+};
+
+static struct {
+	struct arena arena;
+	struct writer *writer;
+	struct watch *watches; /* LOOPS_MAX, beside loops[] */
+	uint64_t last_stall_id;
+	uint64_t next_tick_ns, last_report_ns, last_activity_ns;
+	uint64_t interruptions, lost_loops;
+	const char *told; /* the sampler's complaint that was noted */
+	bool report_due;
+} dog;
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* --- stalls
+ * --------------------------------------------------------------------------------------- */
+
+static void write_stall(struct watch *watch)
+{
+	writer_stall(dog.writer, &watch->stall);
+	dog.report_due = true;
+}
+
+static void account(struct record_stall *stall, const struct usage *from, const struct usage *to)
+{
+	if (!from->taken_ns || to->taken_ns <= from->taken_ns)
+		return;
+	stall->measured_ns = to->taken_ns - from->taken_ns;
+	stall->cpu_ns = to->cpu_ns > from->cpu_ns ? to->cpu_ns - from->cpu_ns : 0;
+	stall->cpu_ns = least(stall->cpu_ns, stall->measured_ns);
+	stall->runqueue_ns =
+		to->runqueue_ns > from->runqueue_ns ? to->runqueue_ns - from->runqueue_ns : 0;
+	stall->runqueue_ns = least(stall->runqueue_ns, stall->measured_ns - stall->cpu_ns);
+	stall->minor_faults = to->minor_faults - from->minor_faults;
+	stall->major_faults = to->major_faults - from->major_faults;
+}
+
+static void begin_stall(struct watch *watch, const struct loop *loop, uint64_t begin_ns)
+{
+	watch->stall = (struct record_stall){
+		.id = ++dog.last_stall_id,
+		.loop = loop->id,
+		.begin_ns = begin_ns,
+		.startup = !watch->startup_end_ns || begin_ns < watch->startup_end_ns,
+	};
+}
+
+static void take_sample(struct watch *watch, const struct loop *loop)
+{
+	struct record_stall *stall = &watch->stall;
+	struct sampled sampled;
+	struct record_sample sample;
+	enum sample_result result = sampler_take(&watch->target, &sampled);
+	static const enum loss_kind losses[] = {
+		[SAMPLE_NO_STACK] = LOSS_SAMPLE_STACK,
+		[SAMPLE_TIMEOUT] = LOSS_SAMPLE_TIMEOUT,
+		[SAMPLE_REFUSED] = LOSS_SAMPLE_SLOT,
+	};
+
+	if (result == SAMPLE_GONE)
+		return;
+	/* A turn that ended meanwhile: the stack may be of the next one. */
+	if (atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire) != stall->begin_ns)
+		return;
+	if (result != SAMPLE_TAKEN) {
+		stall->samples_missed++;
+		writer_lost(dog.writer, losses[result], 1, 0);
+		return;
+	}
+	stall->samples++;
+	sample = (struct record_sample){
+		.stall = stall->id,
+		.loop = loop->id,
+		.time_ns = sampled.taken_ns,
+		.weight_ns = sampled.taken_ns > watch->sampled_until_ns
+				     ? sampled.taken_ns - watch->sampled_until_ns
+				     : 0,
+		.cpu_ns = sampled.cpu_ns > watch->sampled_cpu_ns
+				  ? sampled.cpu_ns - watch->sampled_cpu_ns
+				  : 0,
+		.syscall = sampled.syscall,
+		.in_place = sampled.in_place,
+	};
+	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
+	watch->sampled_until_ns = sampled.taken_ns;
+	watch->sampled_cpu_ns = sampled.cpu_ns;
+	sample.stack = stacks_record(dog.writer, &sampled);
+	if (!sample.stack)
+		writer_lost(dog.writer, LOSS_SAMPLE_STACK, 1, 0);
+	writer_sample(dog.writer, &sample);
+}
+
+/* A turn is in progress. Returns when to look again. */
+static uint64_t watch_turn(
+	struct watch *watch, const struct loop *loop, uint64_t begin_ns, uint64_t now)
+{
+	uint64_t passes_ns = begin_ns + settings.threshold_ns, age;
+	struct usage usage;
+
+	if (watch->turn_begin_ns != begin_ns) {
+		watch->turn_begin_ns = begin_ns;
+		watch->stall.id = 0;
+		usage_read(loop->tid, &watch->baseline);
+		watch->sampled_until_ns = begin_ns;
+		watch->sampled_cpu_ns = watch->baseline.cpu_ns;
+	}
+	if (now < passes_ns)
+		return passes_ns;
+	age = now - begin_ns;
+	if (!watch->stall.id) {
+		begin_stall(watch, loop, begin_ns);
+		stacks_refresh();
+		stacks_find_stack(loop->stack_hint, &watch->target);
+		watch->target.tid = loop->tid;
+		watch->next_sample_ns = now;
+		watch->stall.duration_ns = age;
+		write_stall(watch);
+	}
+	if (now >= watch->next_sample_ns) {
+		take_sample(watch, loop);
+		watch->next_sample_ns =
+			now + (age / SAMPLES_EVEN > settings.interval_ns ? age / SAMPLES_EVEN
+									 : settings.interval_ns);
+		usage_read(loop->tid, &usage);
+		account(&watch->stall, &watch->baseline, &usage);
+		watch->stall.duration_ns = usage.taken_ns - begin_ns;
+	}
+	return watch->next_sample_ns;
+}
+
+/* Fetches the stalls that have ended, in order. */
+static void fetch_ended(struct watch *watch, struct loop *loop)
+{
+	uint32_t head = atomic_load_explicit(&loop->ended_head, memory_order_acquire);
+	uint32_t tail = atomic_load_explicit(&loop->ended_tail, memory_order_relaxed);
+	uint32_t lost = atomic_load_explicit(&loop->ended_lost, memory_order_relaxed);
+
+	for (; tail != head; tail++) {
+		const struct ended_stall *ended = &loop->ended[tail % ENDED_MAX];
+		struct usage end;
+
+		if (!watch->stall.id || watch->stall.begin_ns != ended->begin_ns)
+			begin_stall(watch, loop, ended->begin_ns);
+		if (watch->turn_begin_ns == ended->begin_ns) {
+			/* The CPU clock is the thread's own at the end; the rest is as of now, a
+			 * moment later. */
+			usage_read(loop->tid, &end);
+			end.taken_ns = ended->end_ns;
+			end.cpu_ns = ended->cpu_ns;
+			account(&watch->stall, &watch->baseline, &end);
+		}
+		watch->stall.duration_ns = ended->end_ns - ended->begin_ns;
+		watch->stall.ended = true;
+		write_stall(watch);
+		watch->stall.id = 0;
+	}
+	atomic_store_explicit(&loop->ended_tail, tail, memory_order_release);
+	if (lost != watch->ended_lost)
+		writer_lost(dog.writer, LOSS_EVENT, lost - watch->ended_lost, 0);
+	watch->ended_lost = lost;
+}
+
+/* --- loops
+ * ---------------------------------------------------------------------------------------- */
+
+static void declare_loop(struct watch *watch, const struct loop *loop)
+{
+	char name[32], path[64];
+	struct format format;
+	int64_t length;
+
+	format_init(&format, path, sizeof(path));
+	format_text(&format, "/proc/self/task/");
+	format_unsigned(&format, loop->tid);
+	format_text(&format, "/comm");
+	length = sys_read_file(path, name, sizeof(name));
+	name[length > 0 && name[length - 1] == '\n' ? length - 1 : length > 0 ? length : 0] = '\0';
+	writer_loop(dog.writer,
+		&(struct record_loop){
+			.id = loop->id,
+			.tid = loop->tid,
+			.thread = name,
+			.wait = (enum wait_call)atomic_load_explicit(
+				&loop->wait, memory_order_relaxed),
+			.descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed),
+			.first_wait_ns = loop->first_wait_ns,
+			.startup_end_ns = watch->startup_end_ns,
+		});
+}
+
+static void begin_watch(struct watch *watch, const struct loop *loop, uint64_t now)
+{
+	memset(watch, 0, sizeof(*watch));
+	watch->loop_id = loop->id;
+	watch->pending_from_ns = watch->turns_from_ns =
+		loop->first_wait_ns < now ? loop->first_wait_ns : now;
+	declare_loop(watch, loop);
+}
+
+static void settle_startup(struct watch *watch, const struct loop *loop, uint64_t now)
+{
+	uint64_t server_since_ns = life_server_since_ns();
+	uint64_t alone_ns = loop->first_wait_ns + (uint64_t)STARTUP_SECONDS * SECOND_NS;
+
+	if (watch->startup_end_ns)
+		return;
+	if (server_since_ns)
+		watch->startup_end_ns = server_since_ns;
+	else if (now >= alone_ns)
+		watch->startup_end_ns = alone_ns;
+	else
+		return;
+	declare_loop(watch, loop);
+}
+
+/* The turns of the last second, and every ten seconds their histogram. */
+static void write_turns(struct watch *watch, struct loop *loop, uint64_t now, bool with_histogram)
+{
+	uint64_t turns = atomic_load_explicit(&loop->turns, memory_order_relaxed);
+	uint64_t busy_ns = atomic_load_explicit(&loop->busy_ns, memory_order_relaxed);
+	struct record_turns record = {
+		.loop = loop->id,
+		.from_ns = watch->turns_from_ns,
+		.to_ns = now,
+		.count = turns - watch->turns_seen,
+		.busy_ns = busy_ns - watch->busy_seen_ns,
+		.histogram_from_ns = watch->pending_from_ns,
+	};
+
+	if (record.count)
+		dog.last_activity_ns = now;
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS && record.count; i++) {
+		uint32_t count = atomic_load_explicit(&loop->buckets[i], memory_order_relaxed);
+
+		if (count == watch->seen[i])
+			continue;
+		watch->pending[i] += count - watch->seen[i];
+		watch->seen[i] = count;
+		watch->pending_any = true;
+		record.longest_ns = histogram_floor_ns(i);
+	}
+	with_histogram = with_histogram && watch->pending_any;
+	if (!record.count && !with_histogram)
+		return;
+	writer_turns(dog.writer, &record, with_histogram ? watch->pending : NULL);
+	watch->turns_from_ns = now;
+	watch->turns_seen = turns;
+	watch->busy_seen_ns = busy_ns;
+	if (with_histogram) {
+		memset(watch->pending, 0, sizeof(watch->pending));
+		watch->pending_from_ns = now;
+		watch->pending_any = false;
+	}
+}
+
+/* A thread that ended never comes back to its loop: the entry is free for another. */
+static bool has_ended(const struct loop *loop)
+{
+	return sys_call3(SYS_tgkill, (uint64_t)sys_getpid(), loop->tid, 0) == -ESRCH;
+}
+
+static void release(struct watch *watch, struct loop *loop, uint64_t now)
+{
+	fetch_ended(watch, loop);
+	write_turns(watch, loop, now, true);
+	watch->loop_id = 0;
+	atomic_store_explicit(&loop->state, LOOP_FREE, memory_order_release);
+}
+
+/* --- the thread
+ * ----------------------------------------------------------------------------------- */
+
+static void note_complaints(void)
+{
+	const char *complaint = sampler_complaint();
+	uint64_t interruptions = sampler_interruptions(), lost_loops = life_lost_loops();
+
+	if (complaint && complaint != dog.told)
+		writer_note(dog.writer, NOTE_STOOD_ASIDE, complaint);
+	dog.told = complaint;
+	if (interruptions != dog.interruptions)
+		writer_lost(dog.writer, LOSS_EINTR_RACE, interruptions - dog.interruptions, 0);
+	dog.interruptions = interruptions;
+	if (lost_loops != dog.lost_loops)
+		writer_lost(dog.writer, LOSS_LOOP, lost_loops - dog.lost_loops, 0);
+	dog.lost_loops = lost_loops;
+}
+
+static void tick(uint64_t now)
+{
+	static unsigned seconds;
+	bool with_histogram = ++seconds % HISTOGRAM_SECONDS == 0;
+
+	clock_calibrate();
+	for (size_t i = 0; i < LOOPS_MAX; i++) {
+		struct watch *watch = &dog.watches[i];
+		struct loop *loop = &loops[i];
+
+		if (!watch->loop_id)
+			continue;
+		write_turns(watch, loop, now, with_histogram);
+		if (watch->stall.id)
+			write_stall(watch);
+		if (has_ended(loop))
+			release(watch, loop, now);
+	}
+	note_complaints();
+	writer_flush(dog.writer);
+	dog.report_due = false;
+	dog.last_report_ns = now;
+	dog.next_tick_ns = now + SECOND_NS;
+}
+
+/* Looks at every loop once. Returns when to look again. */
+static uint64_t look(uint64_t now)
+{
+	bool quiet = now - dog.last_activity_ns > (uint64_t)QUIET_SECONDS * SECOND_NS;
+	uint64_t period_ns = quiet ? QUIET_PERIOD_NS : settings.threshold_ns;
+	uint64_t next = dog.next_tick_ns;
+
+	for (size_t i = 0; i < LOOPS_MAX; i++) {
+		struct watch *watch = &dog.watches[i];
+		struct loop *loop = &loops[i];
+		uint64_t begin_ns;
+
+		if (atomic_load_explicit(&loop->state, memory_order_acquire) != LOOP_LIVE)
+			continue;
+		if (watch->loop_id != loop->id)
+			begin_watch(watch, loop, now);
+		settle_startup(watch, loop, now);
+		begin_ns = atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire);
+		fetch_ended(watch, loop);
+		if (begin_ns)
+			next = least(next, watch_turn(watch, loop, begin_ns, now));
+		else
+			next = least(next, now + period_ns);
+	}
+	if (dog.report_due && now - dog.last_report_ns >= REPORT_NS) {
+		writer_flush(dog.writer);
+		dog.report_due = false;
+		dog.last_report_ns = now;
+	}
+	return dog.report_due ? least(next, dog.last_report_ns + REPORT_NS) : next;
+}
+
+static uint64_t random_id(void)
+{
+	uint64_t id;
+
+	if (sys_getrandom(&id, sizeof(id), 0x1 /* GRND_NONBLOCK */) != (int)sizeof(id))
+		id = clock_realtime_ns() ^ ((uint64_t)sys_getpid() << 40);
+	return id ? id : 1;
+}
+
+static int open_writer(void)
+{
+	static char path[8192], program[4096];
+	struct utsname names = {0};
+	struct writer_config config = {
+		.path = path,
+		.max_bytes = settings.max_bytes,
+		.chunk_ns = 10ull * SECOND_NS,
+		.recording_id = random_id(),
+		.now_ns = clock_now_ns,
+	};
+	struct record_head head = {
+		.holter_version = HOLTER_VERSION,
+		.runtime = stacks_runtime(),
+		.program = program,
+		.host = names.nodename,
+		.kernel = names.release,
+		.unwinder = stacks_unwinder(),
+		.pid = (uint32_t)sys_getpid(),
+		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+		.mode = MODE_PRELOAD,
+		.start_ns = clock_now_ns(),
+		.threshold_ns = settings.threshold_ns,
+		.interval_ns = settings.interval_ns,
+		.utc_offset_ns = (int64_t)(clock_realtime_ns() - clock_now_ns()),
+	};
+	int64_t length = sys_readlink("/proc/self/exe", program, sizeof(program) - 1);
+	int rc = output_create(path, sizeof(path));
+
+	program[length > 0 ? length : 0] = '\0';
+	sys_call3(SYS_uname, (uint64_t)(uintptr_t)&names, 0, 0);
+	return rc ? rc : writer_open(&dog.writer, &dog.arena, &config, &head);
+}
+
+static int open_all(void)
+{
+	int rc = arena_init(&dog.arena, ARENA_BYTES);
+
+	if (rc)
+		return rc;
+	dog.watches = arena_alloc(&dog.arena, LOOPS_MAX * sizeof(*dog.watches));
+	if (!dog.watches)
+		return -ENOMEM;
+	rc = stacks_open(&dog.arena);
+	return rc ? rc : open_writer();
+}
+
+static void note_beginning(void)
+{
+	if (stacks_complaint())
+		writer_note(dog.writer, NOTE_LIMITED, stacks_complaint());
+	if (settings.complaint) {
+		char text[128];
+		struct format format;
+
+		format_init(&format, text, sizeof(text));
+		format_text(&format, settings.complaint);
+		format_text(&format, " was not understood: the default is used");
+		writer_note(dog.writer, NOTE_LIMITED, text);
+	}
+	if (settings.no_signals)
+		writer_note(dog.writer, NOTE_LIMITED,
+			"signals are off by request: only sleeping threads are sampled");
+}
+
+void watchdog_run(void)
+{
+	uint64_t now;
+
+	prctl(PR_SET_NAME, "holter");
+	memset(&dog, 0, sizeof(dog));
+	if (open_all()) {
+		arena_done(&dog.arena);
+		return;
+	}
+	note_beginning();
+	now = clock_now_ns();
+	dog.last_activity_ns = now;
+	tick(now);
+	while (!atomic_load_explicit(&life_stop, memory_order_acquire)) {
+		uint64_t next = look(clock_now_ns());
+
+		sys_futex_wait_until((const uint32_t *)&life_stop, 0, next);
+		now = clock_now_ns();
+		if (now >= dog.next_tick_ns)
+			tick(now);
+	}
+	look(clock_now_ns());
+	tick(clock_now_ns());
+	writer_close(dog.writer, true);
+}
+
+void watchdog_abandon(void)
+{
+	sampler_set_lang(NULL);
+	if (dog.writer)
+		writer_abandon(dog.writer);
+	arena_done(&dog.arena);
+	memset(&dog, 0, sizeof(dog));
+}
