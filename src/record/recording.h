@@ -102,8 +102,10 @@ char *recording_text(struct recording *recording, const char *text, size_t lengt
 enum recording_error {
 	RECORDING_NOT_ONE = -1000,  /* no block in it: not a recording */
 	RECORDING_EMPTY = -1001,    /* no byte in it */
-	RECORDING_NEWER = -1002,    /* written by a newer version; ret_version says which */
+	RECORDING_NEWER = -1002,    /* written by a newer version */
 	RECORDING_NO_BLOCK = -1003, /* magic seen, but no intact block */
+	RECORDING_NOT_REGULAR = -1004, /* a pipe, a device, a socket */
+	RECORDING_TOO_LARGE = -1005, /* unpacks to more than the reader's budget */
 };
 
 /*
@@ -114,5 +116,5 @@ int recording_load(struct recording **ret, const char *path);
 const char *recording_complaint(int error);
 void recording_free(struct recording *recording);
 
-/* Prints every block as it is, one line a message, for people and tests. Returns like load. */
+/* Prints every block of this one file as it is, one line a message, for people and tests. Returns like load. */
 int recording_dump(FILE *out, const char *path);

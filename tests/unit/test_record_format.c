@@ -12,10 +12,7 @@ struct named {
 	int value;
 };
 
-#define NAMED(constant)                                                                            \
-	{                                                                                          \
-#constant, constant                                                                \
-	}
+#define NAMED(constant) #constant, constant
 
 /* Every name and number of the specification stands in the header, and nothing else. */
 static void compare(
@@ -34,7 +31,7 @@ static void compare(
 START_TEST(enum_mode)
 {
 	static const struct named ours[] = {
-		NAMED(MODE_UNKNOWN), NAMED(MODE_PRELOAD), NAMED(MODE_ATTACH)};
+		{NAMED(MODE_UNKNOWN)}, {NAMED(MODE_PRELOAD)}, {NAMED(MODE_ATTACH)}};
 
 	compare(&holter__record__mode__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 }
@@ -42,10 +39,10 @@ END_TEST
 
 START_TEST(enum_frame_kind)
 {
-	static const struct named ours[] = {NAMED(FRAME_NATIVE), NAMED(FRAME_JS_INTERPRETED),
-		NAMED(FRAME_JS_BASELINE), NAMED(FRAME_JS_MAGLEV), NAMED(FRAME_JS_TURBOFAN),
-		NAMED(FRAME_JS_BUILTIN), NAMED(FRAME_JS_UNKNOWN), NAMED(FRAME_PYTHON),
-		NAMED(FRAME_KERNEL), NAMED(FRAME_TRUNCATED)};
+	static const struct named ours[] = {{NAMED(FRAME_NATIVE)}, {NAMED(FRAME_JS_INTERPRETED)},
+		{NAMED(FRAME_JS_BASELINE)}, {NAMED(FRAME_JS_MAGLEV)}, {NAMED(FRAME_JS_TURBOFAN)},
+		{NAMED(FRAME_JS_BUILTIN)}, {NAMED(FRAME_JS_UNKNOWN)}, {NAMED(FRAME_PYTHON)},
+		{NAMED(FRAME_KERNEL)}, {NAMED(FRAME_TRUNCATED)}};
 
 	compare(&holter__record__frame_kind__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 }
@@ -53,9 +50,9 @@ END_TEST
 
 START_TEST(enum_doubt)
 {
-	static const struct named ours[] = {NAMED(DOUBT_NONE), NAMED(DOUBT_NO_POSITION),
-		NAMED(DOUBT_NO_NAME), NAMED(DOUBT_LINE_APPROXIMATE), NAMED(DOUBT_BRIDGED),
-		NAMED(DOUBT_DEPTH)};
+	static const struct named ours[] = {{NAMED(DOUBT_NONE)}, {NAMED(DOUBT_NO_POSITION)},
+		{NAMED(DOUBT_NO_NAME)}, {NAMED(DOUBT_LINE_APPROXIMATE)}, {NAMED(DOUBT_BRIDGED)},
+		{NAMED(DOUBT_DEPTH)}};
 
 	compare(&holter__record__doubt__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 }
@@ -63,8 +60,8 @@ END_TEST
 
 START_TEST(enum_wait_call)
 {
-	static const struct named ours[] = {NAMED(WAIT_UNKNOWN), NAMED(WAIT_EPOLL),
-		NAMED(WAIT_POLL), NAMED(WAIT_SELECT), NAMED(WAIT_ANNOTATED)};
+	static const struct named ours[] = {{NAMED(WAIT_UNKNOWN)}, {NAMED(WAIT_EPOLL)},
+		{NAMED(WAIT_POLL)}, {NAMED(WAIT_SELECT)}, {NAMED(WAIT_ANNOTATED)}};
 
 	compare(&holter__record__wait_call__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 }
@@ -72,10 +69,10 @@ END_TEST
 
 START_TEST(enum_loss_kind)
 {
-	static const struct named ours[] = {NAMED(LOSS_UNKNOWN), NAMED(LOSS_SAMPLE_SLOT),
-		NAMED(LOSS_SAMPLE_TIMEOUT), NAMED(LOSS_SAMPLE_STACK), NAMED(LOSS_BLOCK_WRITE),
-		NAMED(LOSS_BLOCK_ROTATED), NAMED(LOSS_LOOP), NAMED(LOSS_EVENT),
-		NAMED(LOSS_EINTR_RACE), NAMED(LOSS_INTERN)};
+	static const struct named ours[] = {{NAMED(LOSS_UNKNOWN)}, {NAMED(LOSS_SAMPLE_SLOT)},
+		{NAMED(LOSS_SAMPLE_TIMEOUT)}, {NAMED(LOSS_SAMPLE_STACK)}, {NAMED(LOSS_BLOCK_WRITE)},
+		{NAMED(LOSS_BLOCK_ROTATED)}, {NAMED(LOSS_LOOP)}, {NAMED(LOSS_EVENT)},
+		{NAMED(LOSS_EINTR_RACE)}, {NAMED(LOSS_INTERN)}};
 
 	compare(&holter__record__loss_kind__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 	ck_assert_int_eq(LOSS_KINDS, sizeof(ours) / sizeof(ours[0]));
@@ -84,8 +81,8 @@ END_TEST
 
 START_TEST(enum_note_kind)
 {
-	static const struct named ours[] = {NAMED(NOTE_UNKNOWN), NAMED(NOTE_STOOD_ASIDE),
-		NAMED(NOTE_LIMITED), NAMED(NOTE_RESUMED)};
+	static const struct named ours[] = {{NAMED(NOTE_UNKNOWN)}, {NAMED(NOTE_STOOD_ASIDE)},
+		{NAMED(NOTE_LIMITED)}, {NAMED(NOTE_RESUMED)}};
 
 	compare(&holter__record__note_kind__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_recording.c - what the writer writes, the reader reads; src/record's both ends together. */
+#include "suite.h"
+
+#include <string.h>
+
+#include "record_fixture.h"
+#include "recording.h"
+
+static struct fixture fixture;
+
+static void setup(void)
+{
+	fixture_init(&fixture);
+}
+
+static void teardown(void)
+{
+	fixture_done(&fixture);
+}
+
+START_TEST(scene_is_read_as_it_was_written)
+{
+	struct recording *recording;
+	const struct stall *stall;
+	const struct sample *sample;
+	const struct frame *frame;
+
+	fixture_open(&fixture, 0);
+	fixture_scene(fixture.writer, 5);
+	fixture_close(&fixture, true);
+
+	ck_assert_int_eq(recording_load(&recording, fixture.path), 0);
+	ck_assert_uint_eq(recording->recording_id, FIXTURE_RECORDING_ID);
+	ck_assert_str_eq(recording->head.runtime, fixture_head.runtime);
+	ck_assert_str_eq(recording->head.program, fixture_head.program);
+	ck_assert_str_eq(recording->head.host, fixture_head.host);
+	ck_assert_str_eq(recording->head.kernel, fixture_head.kernel);
+	ck_assert_str_eq(recording->head.unwinder, fixture_head.unwinder);
+	ck_assert_str_eq(recording->head.holter_version, fixture_head.holter_version);
+	ck_assert_uint_eq(recording->head.pid, fixture_head.pid);
+	ck_assert_uint_eq(recording->head.cpus, fixture_head.cpus);
+	ck_assert_int_eq(recording->head.mode, fixture_head.mode);
+	ck_assert_uint_eq(recording->head.threshold_ns, fixture_head.threshold_ns);
+	ck_assert_uint_eq(recording->head.interval_ns, fixture_head.interval_ns);
+	ck_assert_int_eq(recording->head.utc_offset_ns, fixture_head.utc_offset_ns);
+	ck_assert_uint_eq(recording->first_ns, FIXTURE_START_NS);
+	ck_assert(recording->ended);
+	ck_assert(!recording->truncated);
+	ck_assert_uint_eq(recording->blocks_read, 1);
+	ck_assert_uint_eq(recording->blocks_lost, 0);
+	ck_assert_uint_eq(recording->bytes_skipped, 0);
+	ck_assert_uint_eq(recording->unresolved, 0);
+
+	ck_assert_uint_eq(recording->loop_count, 1);
+	ck_assert_str_eq(recording->loops[0]->record.thread, "node");
+	ck_assert_int_eq(recording->loops[0]->record.descriptor, 12);
+	ck_assert_int_eq(recording->loops[0]->record.wait, WAIT_EPOLL);
+	ck_assert_uint_eq(recording->turns_count, 1);
+	ck_assert_uint_eq(recording->turns[0].bucket_count, 2);
+	ck_assert_uint_eq(recording->turns[0].counts[0], 2);
+	ck_assert_uint_eq(recording->turns[0].counts[1], 1);
+
+	ck_assert_uint_eq(recording->stall_count, 1);
+	stall = &recording->stalls[0];
+	ck_assert_uint_eq(stall->record.duration_ns, 70000000);
+	ck_assert(stall->record.ended);
+	ck_assert_ptr_eq(stall->loop, recording->loops[0]);
+	ck_assert_uint_eq(stall->sample_count, 2);
+	sample = &recording->samples[stall->first_sample];
+	ck_assert_int_eq(sample[0].record.syscall, 0);
+	ck_assert(sample[0].record.in_place);
+	ck_assert_int_eq(sample[1].record.syscall, -1);
+	ck_assert(!sample[1].record.in_place);
+	ck_assert_uint_eq(sample[1].stack->count, 3);
+	frame = &sample[1].stack->frames[2];
+	ck_assert_int_eq(frame->kind, FRAME_JS_TURBOFAN);
+	ck_assert_int_eq(frame->doubt, DOUBT_LINE_APPROXIMATE);
+	ck_assert_str_eq(frame->function->name, "function1_2");
+	ck_assert_str_eq(frame->function->file, "/app/server.js");
+	ck_assert_uint_eq(frame->function->line, 2);
+	ck_assert_uint_eq(frame->line, 3);
+	ck_assert_uint_eq(frame->column, 17);
+	ck_assert_str_eq(frame->mapping->record.path, "/usr/bin/node");
+	ck_assert_uint_eq(frame->mapping->record.build_id_length, 20);
+	ck_assert_uint_eq(frame->mapping->record.bias, 0x3ff000);
+	ck_assert_uint_eq(recording->lost[LOSS_SAMPLE_SLOT], 1);
+	ck_assert_uint_eq(recording->note_count, 1);
+	ck_assert_int_eq(recording->notes[0].kind, NOTE_LIMITED);
+	ck_assert_ptr_nonnull(strstr(recording->notes[0].text, "process_vm_readv"));
+	recording_free(recording);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	Suite *suite = suite_create("recording");
+	TCase *both = tcase_create("writer to reader");
+
+	tcase_add_checked_fixture(both, setup, teardown);
+	tcase_add_test(both, scene_is_read_as_it_was_written);
+	suite_add_tcase(suite, both);
+	return suite;
+}
