@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * symbol.h - names native frames of a loaded recording: ELF symbols and DWARF lines by elfutils, inlined
- * functions, C++ and Rust demangled, perf maps for foreign JITs, the kernel's call names. The file of a mapping
- * is used only if its build id is the recorded one; else the frame stays `module+0xoffset` and says why.
- * Tier C. Data: struct recording (frames without a function) -> the same with functions, files and lines.
+ * symbol.h - names native frames of a loaded recording: ELF symbols and DWARF lines by elfutils,
+ * inlined functions, C++ and Rust demangled, perf maps for foreign JITs, the kernel's call names.
+ * The file of a mapping is used only if its build id is the recorded one; else the frame stays
+ * `module+0xoffset` and says why. The network is never asked (no debuginfod).
+ * Not here: names of JavaScript and Python frames, which come with the recording (src/lang).
+ * Tier C. Data: struct recording (frames without a function) -> the same with functions, files,
+ * lines.
  */
 #pragma once
 
 #include "recording.h"
 
 struct symbol_options {
-	const char *root;      /* null, or a folder to look for the recorded paths in first (--symbols DIR) */
-	bool perf_maps;        /* read /tmp/perf-PID.map of the recorded pid (owner checked) */
+	/* Null, or a folder to look for the recorded paths in first (--symbols DIR). */
+	const char *root;
+	/* Read /tmp/perf-PID.map of the recorded pid (its owner is checked). */
+	bool perf_maps;
 };
 
 struct symbol_report {
