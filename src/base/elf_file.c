@@ -10,7 +10,8 @@
 enum {
 	PIECE_BYTES = 8192,
 	SECTIONS_MAX = 4096,
-	/* A name can be the tail of others, and each place it occurs at is one that a symbol may refer to. */
+	/* A name can be the tail of others, and each place it occurs at is one that a symbol may
+	   refer to. */
 	PLACES_MAX = 64,
 	TABLE_BYTES_MAX = 1 << 30,
 };
@@ -74,8 +75,7 @@ static void note_place(struct search *search, uint32_t offset, uint32_t symbol)
 }
 
 /* Notes each wanted name that ends at `end` (its NUL) in the piece. */
-static void match_names(
-	struct search *search, const char *piece, size_t end, uint64_t piece_offset)
+static void match_names(struct search *search, const char *piece, size_t end, uint64_t piece_offset)
 {
 	for (uint32_t i = 0; i < search->count; i++) {
 		const char *name = search->symbols[i].name;
@@ -96,8 +96,8 @@ static int find_names(struct search *search)
 	while (at < search->strings.sh_size) {
 		uint64_t left = search->strings.sh_size - at;
 		size_t size = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES, filled;
-		int error = read_exact(
-			search->fd, buffer + kept, size, search->strings.sh_offset + at);
+		int error =
+			read_exact(search->fd, buffer + kept, size, search->strings.sh_offset + at);
 
 		if (error)
 			return error;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elf_file.h - symbols from an ELF file's own symbol table (.symtab), which the loader does not map and strip
- * removes. Reads the file front to back in pieces; nothing in it is trusted.
- * Tier A: raw system calls, no storage but the stack. Not here: dynamic symbols, which are in memory (image.h).
+ * elf_file.h - symbols from an ELF file's own symbol table (.symtab), which the loader does not map
+ * and strip removes. Reads the file front to back in pieces; nothing in it is trusted. Tier A: raw
+ * system calls, no storage but the stack. Not here: dynamic symbols, which are in memory (image.h).
  */
 #pragma once
 
@@ -19,8 +19,9 @@ struct elf_file_symbol {
 };
 
 /*
- * Looks up to ELF_FILE_SYMBOLS_MAX symbols up in the file that is open as fd; sets found, value and size of those it
- * has. A name that several symbols share gives the first. Returns the number found; -ENOEXEC if it is no 64-bit ELF
- * file; -ENOENT if it has no symbol table; -EINVAL; an error of reading.
+ * Looks up to ELF_FILE_SYMBOLS_MAX symbols up in the file that is open as fd; sets found, value and
+ * size of those it has. A name that several symbols share gives the first. Returns the number
+ * found; -ENOEXEC if it is no 64-bit ELF file; -ENOENT if it has no symbol table; -EINVAL; an error
+ * of reading.
  */
 int elf_file_symbols(int fd, struct elf_file_symbol *symbols, size_t count);

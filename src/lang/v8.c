@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * v8.c - V8 as a language of Holter: the table of operations, and how a frame is named. From a
+ * frame's slots comes the function; from its pc, the code and so the compiler; from the code's
+ * tables, positions in the source and the functions that were inlined. Each step that fails leaves
+ * the frame with less said about it. Tier B; capture_sig is tier A.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lang.h"
+#include "v8_code.h"
+#include "v8_frame.h"
+#include "v8_heap.h"
+#include "v8_image.h"
+#include "v8_name.h"
+#include "v8_position.h"
+#include "v8_script.h"
+
+struct v8 {
+	struct lang_target target;
+	struct v8_image image;
+	struct v8_heap heap;
+	struct v8_codes codes;
+	struct v8_names *names;
+	struct v8_scripts *scripts;
+	char files[LANG_INLINE_MAX][V8_SCRIPT_FILE_BYTES]; /* of the frames named last */
+};
+
+static int v8_open(void **ret, const struct lang_target *target, const char **ret_reason)
+{
+	struct v8 *v8 = arena_alloc(target->arena, sizeof(*v8));
+	int error;
+
+	if (!v8)
+		return -ENOMEM;
+	error = v8_image_find(&v8->image, target, ret_reason);
+	if (error)
+		return error;
+	v8->target = *target;
+	v8->heap = (struct v8_heap){.memory = target->memory, .layout = &v8->image.layout};
+	v8->names = v8_names_new(target->arena);
+	v8->scripts = v8_scripts_new(target->arena);
+	if (!v8->names || !v8->scripts)
+		return -ENOMEM;
+	*ret = v8;
+	return 0;
+}
+
+static const char *v8_runtime(const void *lang)
+{
+	const struct v8 *v8 = lang;
+
+	return v8->image.runtime;
+}
+
+static void v8_refresh(void *lang)
+{
+	struct v8 *v8 = lang;
+
+	v8_image_refresh(&v8->image, &v8->target);
+}
+
+static bool v8_owns(void *lang, uint64_t pc)
+{
+	const struct v8 *v8 = lang;
+
+	return v8_image_is_builtin(&v8->image, pc) || v8_frame_is_generated(v8->target.maps, pc);
+}
+
+static int v8_step(void *lang, const struct unwind_sample *sample, const struct unwind_frame *frame,
+	struct unwind_frame *ret_caller)
+{
+	const struct v8 *v8 = lang;
+
+	return v8_frame_step(&v8->image, v8->target.maps, sample, frame, ret_caller);
+}
+
+static int v8_resync(
+	void *lang, const struct unwind_sample *sample, uint64_t sp, struct unwind_frame *ret)
+{
+	struct v8 *v8 = lang;
+
+	v8->heap.reads_left = V8_READS_MAX;
+	return v8_frame_resync(&v8->image, v8->target.maps, &v8->heap, sample, sp, ret);
+}
+
+static size_t v8_capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
+	struct unwind_slot *slots, size_t capacity)
+{
+	const struct v8 *v8 = lang;
+
+	return v8_frame_capture_sig(
+		&v8->image.layout, v8->target.pid, fp, sp, stack_end, slots, capacity);
+}
+
+/* What is known of a frame on the way to its name. */
+struct naming {
+	struct v8 *v8;
+	const struct unwind_frame *frame;
+	bool innermost;
+	struct v8_frame_slots slots;
+	uint64_t function; /* the JSFunction; 0: it has moved since */
+	uint64_t shared;
+	enum frame_kind kind;
+	enum frame_doubt doubt;
+	struct lang_frame *frames;
+	size_t count;
+};
+
+static const struct unwind_slot *captured_slot(const struct unwind_sample *sample, uint64_t fp)
+{
+	for (size_t i = 0; i < sample->slot_count; i++)
+		if (sample->slots[i].fp == fp)
+			return &sample->slots[i];
+	return NULL;
+}
+
+/*
+ * The function of the frame. What was captured with the sample is preferred: a JSFunction may have
+ * moved since, its SharedFunctionInfo hardly ever does.
+ */
+static bool find_function(struct naming *naming, const struct unwind_sample *sample)
+{
+	struct v8_heap *heap = &naming->v8->heap;
+	const struct v8_layout *layout = heap->layout;
+	const struct unwind_slot *slot = captured_slot(sample, naming->frame->fp);
+	uint64_t shared;
+
+	if (v8_is_function(heap, naming->slots.function) &&
+		!v8_field_of(heap, naming->slots.function, layout->function_shared,
+			layout->type_shared, &shared)) {
+		naming->function = naming->slots.function;
+		naming->shared = shared;
+	}
+	if (slot && slot->value[0] == naming->slots.function && slot->value[1] != naming->shared &&
+		v8_is(heap, slot->value[1], layout->type_shared)) {
+		naming->function = 0;
+		naming->shared = slot->value[1];
+	}
+	return naming->shared != 0;
+}
+
+/* Adds the frame of a function, at a position in its script (-1: unknown). */
+static void add_frame(struct naming *naming, uint64_t shared, int32_t position)
+{
+	struct v8 *v8 = naming->v8;
+	struct lang_frame *frame = &naming->frames[naming->count];
+	char *file = v8->files[naming->count];
+	struct v8_function function;
+	struct v8_script *script;
+	uint32_t column;
+
+	*frame = (struct lang_frame){
+		.kind = naming->kind, .doubt = naming->doubt, .function = "", .file = ""};
+	naming->count++;
+	if (v8_name_find(v8->names, &v8->heap, shared, &function)) {
+		frame->doubt = DOUBT_NO_NAME;
+		return;
+	}
+	frame->function = function.name;
+	if (!function.script)
+		return;
+	script = v8_script_get(v8->scripts, &v8->heap, function.script);
+	if (!script)
+		return;
+	memcpy(file, v8_script_file(script), V8_SCRIPT_FILE_BYTES);
+	frame->file = file;
+	if (v8_script_line(script, &v8->heap, function.start, &frame->function_line, &column))
+		frame->function_line = 0;
+	if (v8_script_line(script, &v8->heap, position, &frame->line, &frame->column)) {
+		frame->line = frame->column = 0;
+		frame->doubt = DOUBT_NO_POSITION;
+	}
+}
+
+/* The position that a table of byte code gives for an offset in it; -1: none. */
+static int32_t bytecode_position(struct v8_heap *heap, uint64_t bytecode_array, int64_t offset)
+{
+	struct v8_position position;
+	uint64_t table;
+
+	if (v8_field(heap, bytecode_array, heap->layout->bytecode_positions, &table) ||
+		v8_position_find(heap, table, offset, &position))
+		return -1;
+	return position.offset;
+}
+
+/* The frame's own byte code, or else the function's: it may have moved since the sample. */
+static bool find_bytecode(struct naming *naming, uint64_t *ret)
+{
+	struct v8_heap *heap = &naming->v8->heap;
+
+	if (v8_is(heap, naming->slots.bytecode_array, heap->layout->type_bytecode_array)) {
+		*ret = naming->slots.bytecode_array;
+		return true;
+	}
+	return !v8_code_bytecode(heap, naming->shared, ret);
+}
+
+static void name_interpreted(struct naming *naming)
+{
+	struct v8_heap *heap = &naming->v8->heap;
+	int64_t offset =
+		(int64_t)v8_smi(naming->slots.bytecode_offset) - (heap->layout->bytecode_data - 1);
+	int32_t position = -1;
+	uint64_t bytecode;
+
+	naming->kind = FRAME_JS_INTERPRETED;
+	if (find_bytecode(naming, &bytecode) && v8_is_smi(naming->slots.bytecode_offset))
+		position = bytecode_position(heap, bytecode, offset);
+	/* The offset is stored when the interpreter calls something, not at each byte code. */
+	if (naming->innermost)
+		naming->doubt = DOUBT_LINE_APPROXIMATE;
+	add_frame(naming, naming->shared, position);
+}
+
+static void name_baseline(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
+{
+	struct v8 *v8 = naming->v8;
+	int32_t position = -1;
+	uint64_t bytecode;
+	int64_t offset;
+
+	naming->kind = FRAME_JS_BASELINE;
+	if (find_bytecode(naming, &bytecode)) {
+		offset = v8_position_baseline(
+			&v8->heap, &v8->image.sizes, code->positions, bytecode, pc_offset);
+		if (offset >= 0)
+			position = bytecode_position(&v8->heap, bytecode, offset);
+	}
+	add_frame(naming, naming->shared, position);
+}
+
+/* Optimised code: the inlined functions first, each at the place that the next was called from. */
+static void name_optimised(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
+{
+	struct v8_heap *heap = &naming->v8->heap;
+	struct v8_position position = {.offset = -1};
+
+	naming->kind = code->kind == V8_CODE_MAGLEV ? FRAME_JS_MAGLEV : FRAME_JS_TURBOFAN;
+	/* Only calls have positions: code between two of them shows the one before. */
+	if (naming->innermost)
+		naming->doubt = DOUBT_LINE_APPROXIMATE;
+	if (v8_position_find(heap, code->positions, pc_offset, &position))
+		position = (struct v8_position){.offset = -1};
+	while (position.inlining && naming->count < LANG_INLINE_MAX - 1) {
+		struct v8_inlined inlined;
+
+		if (v8_code_inlined(heap, code, position.inlining - 1u, &inlined)) {
+			position.offset = -1;
+			break;
+		}
+		add_frame(naming, inlined.shared, position.offset);
+		naming->frames[naming->count - 1].inlined = true;
+		naming->doubt = DOUBT_NONE;
+		position = v8_position_unpack(inlined.call_position);
+	}
+	if (position.inlining)
+		naming->doubt = DOUBT_DEPTH;
+	add_frame(naming, naming->shared, position.inlining ? -1 : position.offset);
+}
+
+/* A function in generated code. */
+static void name_generated(struct naming *naming)
+{
+	struct v8 *v8 = naming->v8;
+	uint64_t shared, pc = naming->frame->pc;
+	struct v8_code code;
+	int64_t offset;
+
+	if (v8_code_find(&v8->codes, &v8->heap, naming->function, pc, &code)) {
+		add_frame(naming, naming->shared, -1);
+		return;
+	}
+	/* The pc of a caller is that of the instruction after the call. */
+	offset = (int64_t)(pc - code.start) - (naming->innermost ? 0 : 1);
+	if (code.kind == V8_CODE_BASELINE) {
+		name_baseline(naming, &code, offset);
+	} else if ((code.kind == V8_CODE_MAGLEV || code.kind == V8_CODE_TURBOFAN) &&
+		   !v8_code_shared(&v8->heap, &code, &shared) && shared == naming->shared) {
+		name_optimised(naming, &code, offset);
+	} else {
+		add_frame(naming, naming->shared, -1);
+	}
+}
+
+static size_t v8_frame(void *lang, const struct unwind_sample *sample,
+	const struct unwind_frame *frame, bool innermost, struct lang_frame *ret)
+{
+	struct v8 *v8 = lang;
+	struct naming naming = {
+		.v8 = v8,
+		.frame = frame,
+		.innermost = innermost,
+		.kind = FRAME_JS_UNKNOWN,
+		.doubt = frame->bridged ? DOUBT_BRIDGED : DOUBT_NONE,
+		.frames = ret,
+	};
+	uint64_t bytecode;
+
+	v8->heap.reads_left = V8_READS_MAX;
+	v8_names_begin(v8->names);
+	v8_frame_slots(&naming.slots, &v8->image.layout, sample, frame->fp);
+	if (naming.slots.shape != V8_FRAME_FUNCTION)
+		return 0;
+	if (!find_function(&naming, sample)) {
+		ret[0] = (struct lang_frame){.kind = FRAME_JS_UNKNOWN,
+			.doubt = DOUBT_NO_NAME,
+			.function = "",
+			.file = ""};
+		return 1;
+	}
+	if (v8_frame_is_generated(v8->target.maps, frame->pc)) {
+		name_generated(&naming);
+	} else if (v8_is(&v8->heap, naming.slots.bytecode_array,
+			   v8->image.layout.type_bytecode_array)) {
+		name_interpreted(&naming);
+	} else {
+		/* A builtin that is a function itself, like Array.prototype.forEach. */
+		if (v8_code_bytecode(&v8->heap, naming.shared, &bytecode))
+			naming.kind = FRAME_JS_BUILTIN;
+		add_frame(&naming, naming.shared, -1);
+	}
+	return naming.count;
+}
+
+const struct lang_ops lang_v8 = {
+	.name = "v8",
+	.open = v8_open,
+	.runtime = v8_runtime,
+	.refresh = v8_refresh,
+	.owns = v8_owns,
+	.step = v8_step,
+	.resync = v8_resync,
+	.frame = v8_frame,
+	.capture_sig = v8_capture_sig,
+};
