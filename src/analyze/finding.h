@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * finding.h - what the analysis says: diagnosed problems, worst first. The model behind `holter diagnose`
- * and its JSON (DESIGN.md section 6); renderers read it and nothing else.
- * Tier C. Data: struct recording -> struct diagnosis -> src/render.
+ * finding.h - what the analysis says: diagnosed problems, worst first. The model behind `holter
+ * diagnose` and its JSON (DESIGN.md section 6); renderers read it and nothing else. Tier C. Data:
+ * struct recording -> struct diagnosis -> src/render.
  */
 #pragma once
 
@@ -26,24 +26,26 @@ enum frame_class { CLASS_APPLICATION, CLASS_DEPENDENCY, CLASS_RUNTIME, CLASS_NAT
 enum basis { BASIS_SYNC, BASIS_AWAIT_CHAIN, BASIS_OPENER };
 
 struct culprit {
-	const char *function;   /* "" if it has no name: then module and address tell */
-	const char *file;       /* "" unknown */
-	const char *module;     /* path of the native module; null for a script's function */
+	const char *function; /* as frame_name shows it: never empty */
+	const char *file;     /* "" unknown */
+	const char *module;   /* path of the native module; null for a script's function */
 	uint32_t line, column, function_line;
 	enum frame_class frame_class;
 	enum basis basis;
-	double share;           /* of the finding's own weight */
-	double share_of_kind;   /* of all findings of its kind */
-	const struct stack *stack; /* the heaviest stack that holds it; frames before `depth` were called by it */
+	double share;              /* of the finding's own weight */
+	double share_of_kind;      /* of all findings of its kind */
+	const struct stack *stack; /* the heaviest stack that holds it; frames before `depth` were
+				      called by it */
 	size_t depth;              /* index of the culprit in that stack */
 };
 
 struct stall_figures {
 	uint64_t count;
 	double total_ms, max_ms, p50_ms, p99_ms;
-	double lost_share; /* of the observed time */
-	const char *syscall; /* null unless blocked */
-	bool unfinished;     /* one of them had not ended when the recording did */
+	double lost_share;    /* of the observed time */
+	const char *syscall;  /* null unless blocked */
+	double unfinished_ms; /* the longest that had not ended when the process vanished; 0: none
+			       */
 	uint64_t samples;
 };
 
@@ -52,9 +54,9 @@ struct finding {
 	enum finding_kind kind;
 	enum finding_cause cause;
 	enum severity severity;
-	double confidence;      /* 0..1 */
-	unsigned because_of;    /* id; 0: none */
-	const char *summary;    /* one line */
+	double confidence;   /* 0..1 */
+	unsigned because_of; /* id; 0: none */
+	const char *summary; /* one line */
 	bool has_culprit;
 	struct culprit culprit;
 	const struct loop *loop; /* null: none */
@@ -64,12 +66,12 @@ struct finding {
 struct loop_figures {
 	const struct loop *loop;
 	uint64_t turns;
-	double utilisation;       /* busy share of the observed time */
+	double utilisation; /* busy share of the observed time */
 	double p50_ms, p99_ms, max_ms;
 };
 
 struct diagnosis {
-	const struct recording *recording;
+	struct recording *recording;
 	double seconds;
 	struct finding *findings; /* worst first */
 	size_t finding_count;
@@ -79,11 +81,32 @@ struct diagnosis {
 	size_t not_observed_count;
 };
 
-/* Analyses a symbolised recording. Everything is owned by the recording's pool. Returns 0 or a negative errno. */
+/* Analyses a named recording (src/symbol). Everything is owned by the recording's pool. Returns 0
+ * or a negative errno. */
 int diagnose(struct diagnosis *ret, struct recording *recording);
 
-const char *finding_kind_name(enum finding_kind kind);   /* "stall", "heap-growth", … */
+const char *finding_kind_name(enum finding_kind kind);    /* "stall", "heap-growth", … */
 const char *finding_cause_name(enum finding_cause cause); /* "on-cpu", … */
 const char *severity_name(enum severity severity);
-/* The class of a frame (application, dependency, runtime, native library): see DESIGN.md section 6. */
+
+/*
+ * Whose code a frame is. Native application code is the main executable and what does not lie in
+ * the system's library folders; the executable of a language runtime is a native library.
+ */
 enum frame_class frame_class(const struct frame *frame, const struct recording *recording);
+/* Whether a frame is the language runtime's own machine code, or a builtin of it. */
+bool frame_is_engine(const struct frame *frame, const struct recording *recording);
+/* Whether a frame is a script's (JavaScript, Python), and whether its function has a name. */
+bool frame_is_script(const struct frame *frame);
+bool frame_is_named(const struct frame *frame);
+/*
+ * What to call a frame: the function's name, "<anonymous>", "module+0xoffset", or a phrase in
+ * brackets; never empty. Owned by the recording.
+ */
+const char *frame_name(const struct frame *frame, struct recording *recording);
+/* The file of a frame's function, "" if unknown; the path of a native frame's module, null if it
+ * has none. */
+const char *frame_file(const struct frame *frame);
+const char *frame_module(const struct frame *frame);
+/* A native frame's address as its ELF file counts it. */
+uint64_t frame_offset(const struct frame *frame);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cause.h - where the wall time of stalls went.
+ * Tier C. Data: the figures of one stall or the sum of many -> shares, label.
+ */
+#pragma once
+
+#include "finding.h"
+
+/* Wall time of the watched part of stalls, divided without overlap. */
+struct cause_parts {
+	double measured_ns;
+	double cpu_ns, gc_ns, blocked_ns, runqueue_ns, throttled_ns;
+};
+
+/* Adds a stall's parts. Where nothing was measured, those of its samples (`samples`: the stall's
+ * first) are taken. */
+void cause_add(struct cause_parts *parts, const struct stall *stall, const struct sample *samples);
+/*
+ * Whether it was the host's doing: most of the time went by waiting for a CPU, and without that
+ * wait the turn would not have lasted for `threshold_ns`.
+ */
+bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64_t threshold_ns);
+/*
+ * The label of what took most of the time: gc, throttled, blocked or on-cpu, in this order where
+ * equal. The wait for a CPU is not a function's cause and does not compete. Congestion and page
+ * faults are not claimed: nothing that a recording holds yet tells them from on-cpu and blocked.
+ * ret_share: its part of the measured time.
+ */
+enum finding_cause cause_label(const struct cause_parts *parts, double *ret_share);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * group.h - which stalls have one origin.
+ *
+ * Starting at the outermost functions, the stalls are followed towards the leaf. Where the way
+ * divides, the question is whether each stall takes one way as a whole (two slow handlers: two
+ * origins) or whether each takes several (one slow handler that calls many helpers: one origin).
+ * Fleiss' kappa answers it: the agreement of a stall's samples with each other, less what chance
+ * would give (Fleiss 1971). From 0.8 on the stalls are parted, below it they stay together. So a
+ * stall of one or two samples, which would agree by chance, founds no group.
+ *
+ * Parts that could never be a finding by themselves stay together under their common caller:
+ * parting must not hide a problem. Tier C. Data: stalls with samples -> groups of stalls. What is
+ * to blame in a group is found by culprit.c.
+ */
+#pragma once
+
+#include "identity.h"
+
+struct stall_group {
+	uint32_t *stalls; /* indices into recording.stalls, ascending */
+	size_t count;
+};
+
+/*
+ * Parts `count` stalls, each with a sample that has a stack. Returns the number of groups (at most
+ * count) and sets ret; owned by the recording's pool.
+ */
+size_t group_stalls(struct stall_group **ret, const uint32_t *stalls, size_t count,
+	const struct identity *identity, struct recording *recording);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity.c - numbers the functions of a recording's stacks.
+ * Tier C. Data: recording.stacks -> struct identity.
+ */
+#include "identity.h"
+
+#include <string.h>
+
+struct key {
+	const char *name, *file, *module;
+	uint64_t place; /* line of the declaration, or offset in the module */
+};
+
+struct table {
+	struct key *keys;
+	uint32_t *functions; /* FUNCTION_NONE: free slot */
+	size_t slots;        /* a power of two, never more than half full */
+};
+
+static struct key key_of(const struct frame *frame)
+{
+	const char *module = frame_module(frame);
+	struct key key = {.name = "", .file = frame_file(frame), .module = ""};
+
+	if (frame->function)
+		key.name = frame->function->name;
+	if (key.file[0] != '\0') {
+		key.place = frame->function->line;
+		return key;
+	}
+	if (module)
+		key.module = module;
+	if (key.name[0] == '\0' && !frame_is_script(frame))
+		key.place = frame_offset(frame);
+	return key;
+}
+
+static bool same_key(const struct key *a, const struct key *b)
+{
+	return a->place == b->place && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->file, b->file) == 0 && strcmp(a->module, b->module) == 0;
+}
+
+/* FNV-1a, with the terminator as separator. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	do {
+		hash = (hash ^ (uint8_t)*text) * 0x100000001b3;
+	} while (*text++ != '\0');
+	return hash;
+}
+
+static uint64_t hash_mixed(uint64_t value)
+{
+	value = (value ^ (value >> 32)) * 0x9e3779b97f4a7c15;
+	return value ^ (value >> 29);
+}
+
+static size_t power_of_two_above(size_t value)
+{
+	size_t power = 16;
+
+	while (power <= value)
+		power *= 2;
+	return power;
+}
+
+static uint32_t number_of(struct identity *identity, struct table *table, const struct frame *frame,
+	const struct recording *recording)
+{
+	struct key key = key_of(frame);
+	uint64_t hash = hash_text(0xcbf29ce484222325, key.name);
+	struct identity_function *function;
+	size_t slot;
+
+	hash = hash_text(hash_text(hash, key.file), key.module) ^ key.place;
+	slot = hash_mixed(hash) & (table->slots - 1);
+	while (table->functions[slot] != FUNCTION_NONE) {
+		if (same_key(&table->keys[slot], &key))
+			return table->functions[slot];
+		slot = (slot + 1) & (table->slots - 1);
+	}
+	table->keys[slot] = key;
+	table->functions[slot] = identity->function_count;
+	function = &identity->functions[identity->function_count];
+	function->frame = frame;
+	function->frame_class = frame_class(frame, recording);
+	function->named = frame_is_named(frame);
+	return identity->function_count++;
+}
+
+static bool path_has(const struct stack_view *view, uint32_t function)
+{
+	for (size_t i = 0; i < view->path_length; i++) {
+		if (view->path[i] == function)
+			return true;
+	}
+	return false;
+}
+
+static void build_path(
+	struct stack_view *view, const struct identity *identity, struct recording *recording)
+{
+	enum frame_class first = CLASS_NATIVE_LIBRARY;
+
+	for (size_t i = 0; i < view->stack->count; i++) {
+		uint32_t function = view->functions[i];
+
+		if (function != FUNCTION_NONE && identity->functions[function].frame_class < first)
+			first = identity->functions[function].frame_class;
+	}
+	view->path = recording_alloc(recording, view->stack->count * sizeof(*view->path));
+	for (size_t i = view->stack->count; i-- > 0;) {
+		uint32_t function = view->functions[i];
+
+		if (function != FUNCTION_NONE &&
+			identity->functions[function].frame_class == first &&
+			!path_has(view, function))
+			view->path[view->path_length++] = function;
+	}
+}
+
+static struct stack_view *view_slot(const struct identity *identity, const struct stack *stack)
+{
+	size_t slot = hash_mixed((uintptr_t)stack) & (identity->view_slots - 1);
+
+	while (identity->views[slot].stack && identity->views[slot].stack != stack)
+		slot = (slot + 1) & (identity->view_slots - 1);
+	return &identity->views[slot];
+}
+
+void identity_build(struct identity *ret, struct recording *recording)
+{
+	struct table table;
+	size_t frames = 0;
+
+	for (size_t i = 0; i < recording->stack_count; i++)
+		frames += recording->stacks[i]->count;
+	*ret = (struct identity){.view_slots = power_of_two_above(2 * recording->stack_count)};
+	ret->views = recording_alloc(recording, ret->view_slots * sizeof(*ret->views));
+	ret->functions = recording_alloc(recording, (frames + 1) * sizeof(*ret->functions));
+	table.slots = power_of_two_above(2 * frames);
+	table.keys = recording_alloc(recording, table.slots * sizeof(*table.keys));
+	table.functions = recording_alloc(recording, table.slots * sizeof(*table.functions));
+	memset(table.functions, 0xff, table.slots * sizeof(*table.functions));
+
+	for (size_t i = 0; i < recording->stack_count; i++) {
+		const struct stack *stack = recording->stacks[i];
+		struct stack_view *view = view_slot(ret, stack);
+
+		if (view->stack || stack->count == 0)
+			continue;
+		view->stack = stack;
+		view->functions =
+			recording_alloc(recording, stack->count * sizeof(*view->functions));
+		for (size_t frame = 0; frame < stack->count; frame++)
+			view->functions[frame] =
+				stack->frames[frame].kind == FRAME_TRUNCATED
+					? FUNCTION_NONE
+					: number_of(ret, &table, &stack->frames[frame], recording);
+		build_path(view, ret, recording);
+	}
+}
+
+const struct stack_view *identity_view(const struct identity *identity, const struct stack *stack)
+{
+	const struct stack_view *view;
+
+	if (!stack)
+		return NULL;
+	view = view_slot(identity, stack);
+	return view->stack ? view : NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop.c - merges the rows of a loop's turns: how many, how busy, how long.
+ * Tier C. Data: recording.turns -> struct loop_figures. Stalls are not looked at here: the
+ * histogram has every turn, short and long.
+ */
+#include "loop.h"
+
+#include <stdlib.h>
+
+#include "histogram.h"
+
+static const double NS_PER_MS = 1e6;
+
+/* The duration below which `part` (0..1) of the counted turns lie. */
+static double quantile_ms(
+	const uint64_t *histogram, uint64_t count, double part, uint64_t longest_ns)
+{
+	uint64_t rank = (uint64_t)((double)count * part), seen = 0;
+
+	if (count == 0)
+		return 0;
+	for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+		seen += histogram[bucket];
+		if (seen > rank) {
+			/* The middle of the bucket: half a percent off at most. */
+			uint64_t middle =
+				(histogram_floor_ns(bucket) + histogram_floor_ns(bucket + 1)) / 2;
+
+			return (double)(middle < longest_ns ? middle : longest_ns) / NS_PER_MS;
+		}
+	}
+	return (double)longest_ns / NS_PER_MS;
+}
+
+static void merge_rows(
+	struct loop_figures *ret, uint64_t *histogram, const struct recording *recording)
+{
+	uint64_t busy_ns = 0, observed_ns = 0, longest_ns = 0, counted = 0;
+
+	for (size_t i = 0; i < recording->turns_count; i++) {
+		const struct turns *row = &recording->turns[i];
+
+		if (row->record.loop != ret->loop->record.id)
+			continue;
+		ret->turns += row->record.count;
+		busy_ns += row->record.busy_ns;
+		if (row->record.to_ns > row->record.from_ns)
+			observed_ns += row->record.to_ns - row->record.from_ns;
+		if (row->record.longest_ns > longest_ns)
+			longest_ns = row->record.longest_ns;
+		for (size_t pair = 0; pair < row->bucket_count; pair++) {
+			if (row->buckets[pair] < HISTOGRAM_BUCKETS) {
+				histogram[row->buckets[pair]] += row->counts[pair];
+				counted += row->counts[pair];
+			}
+		}
+	}
+	/* A turn counts where it ends, so that a row can be busier than it is long. */
+	if (observed_ns > 0)
+		ret->utilisation =
+			busy_ns < observed_ns ? (double)busy_ns / (double)observed_ns : 1;
+	ret->p50_ms = quantile_ms(histogram, counted, 0.50, longest_ns);
+	ret->p99_ms = quantile_ms(histogram, counted, 0.99, longest_ns);
+	ret->max_ms = (double)longest_ns / NS_PER_MS;
+}
+
+void loop_measure(struct diagnosis *diagnosis, struct recording *recording)
+{
+	diagnosis->loops =
+		recording_alloc(recording, (recording->loop_count + 1) * sizeof(*diagnosis->loops));
+	for (size_t i = 0; i < recording->loop_count; i++) {
+		struct loop_figures *figures = &diagnosis->loops[diagnosis->loop_count];
+		uint64_t *histogram =
+			recording_alloc(recording, HISTOGRAM_BUCKETS * sizeof(*histogram));
+
+		figures->loop = recording->loops[i];
+		merge_rows(figures, histogram, recording);
+		if (figures->turns > 0)
+			diagnosis->loop_count++;
+	}
+}

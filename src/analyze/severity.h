@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * severity.h - how bad stalls are: DESIGN.md section 6, in one place.
+ * Tier C.
+ */
+#pragma once
+
+#include "finding.h"
+
+enum { SEVERITY_MIN_STALLS = 3 };
+static const uint64_t SEVERITY_HANG_NS = 5000000000;
+
+/*
+ * Warning from three stalls that cost 1 % of the time, critical if they cost 10 %, or if one lasts
+ * 5 s or has not ended. A stall is cut short by the end of any recording; it "has not ended" only
+ * if the process never said good-bye (it was killed, or still hangs) and the stall is longer by far
+ * than those that a threshold is made for.
+ */
+enum severity severity_of_stalls(const struct stall_figures *figures);
+/* One step lower: for what the program is not at fault for. */
+enum severity severity_lowered(enum severity severity);

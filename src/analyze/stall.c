@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stall.c - findings about stalls.
+ *
+ * Stalls during start-up are none. A stall that the host caused by giving no CPU blames no
+ * function, and one of which no stack was taken cannot; all others are parted by origin (group.c),
+ * and each group is a finding with its culprit (culprit.c) and its cause (cause.c).
+ *
+ * Confidence is the product of four numbers: evidence n / (n + 2) for n samples; the culprit's
+ * share of the weight; 1 - d / 2 where the part d of the weight has a doubtful stack; and the part
+ * of the wanted samples that were taken. Without a culprit it is half the evidence. Tier C. Data:
+ * recording.stalls and samples -> struct finding.
+ */
+#include "stall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cause.h"
+#include "culprit.h"
+#include "group.h"
+#include "severity.h"
+#include "summary.h"
+#include "symbol.h"
+
+static const double NS_PER_MS = 1e6;
+static const double NS_PER_S = 1e9;
+static const double CONFIDENCE_WITHOUT_STACK = 0.3;
+
+struct stall_set {
+	uint32_t *stalls; /* indices into recording.stalls */
+	size_t count;
+};
+
+/* A set and what its samples say. */
+struct verdict {
+	struct stall_set set;
+	bool has_culprit;
+	uint32_t function; /* FUNCTION_NONE: no culprit */
+	struct culprit culprit;
+	double doubt;
+	size_t samples;
+};
+
+static void set_init(struct stall_set *ret, size_t capacity, struct recording *recording)
+{
+	ret->stalls = recording_alloc(recording, (capacity + 1) * sizeof(*ret->stalls));
+	ret->count = 0;
+}
+
+static bool has_stack(const struct stall *stall, const struct identity *identity,
+	const struct recording *recording)
+{
+	for (size_t i = 0; i < stall->sample_count; i++) {
+		if (identity_view(identity, recording->samples[stall->first_sample + i].stack))
+			return true;
+	}
+	return false;
+}
+
+/* Collects a set's samples. Returns them, owned by the caller (free); null only for an empty set.
+ */
+static struct witness *collect_witnesses(const struct stall_set *set,
+	const struct identity *identity, const struct recording *recording, size_t *ret_count)
+{
+	struct witness *witnesses;
+	size_t capacity = 0;
+
+	*ret_count = 0;
+	for (size_t i = 0; i < set->count; i++)
+		capacity += recording->stalls[set->stalls[i]].sample_count;
+	witnesses = calloc(capacity + 1, sizeof(*witnesses));
+	for (size_t i = 0; witnesses && i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		for (size_t j = 0; j < stall->sample_count; j++) {
+			const struct sample *sample = &recording->samples[stall->first_sample + j];
+			const struct stack_view *view = identity_view(identity, sample->stack);
+
+			/* A sample without weight still shows where the thread was. */
+			if (view)
+				witnesses[(*ret_count)++] = (struct witness){
+					sample, view, sample->record.weight_ns + 1};
+		}
+	}
+	return witnesses;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int judge(struct verdict *verdict, struct culprit_search *search)
+{
+	size_t count;
+	struct witness *witnesses =
+		collect_witnesses(&verdict->set, search->identity, search->recording, &count);
+
+	if (!witnesses)
+		return -ENOMEM;
+	verdict->samples = count;
+	verdict->has_culprit =
+		culprit_find(search, witnesses, count, &verdict->culprit, &verdict->function);
+	if (verdict->has_culprit)
+		verdict->doubt = culprit_doubt(verdict->function, witnesses, count);
+	free(witnesses);
+	return 0;
+}
+
+static int by_function(const void *left, const void *right)
+{
+	const struct verdict *a = left, *b = right;
+
+	if (a->function != b->function)
+		return a->function < b->function ? -1 : 1;
+	return a->set.stalls[0] < b->set.stalls[0] ? -1 : a->set.stalls[0] > b->set.stalls[0];
+}
+
+static void join(struct verdict *into, const struct verdict *from, struct recording *recording)
+{
+	struct stall_set both;
+
+	set_init(&both, into->set.count + from->set.count, recording);
+	memcpy(both.stalls, into->set.stalls, into->set.count * sizeof(*both.stalls));
+	memcpy(both.stalls + into->set.count, from->set.stalls,
+		from->set.count * sizeof(*both.stalls));
+	both.count = into->set.count + from->set.count;
+	into->set = both;
+}
+
+/*
+ * One function may be reached by several ways, which parted its stalls: joins the verdicts that
+ * blame the same one, and those that blame none. Returns 0 or -ENOMEM.
+ */
+static int join_verdicts(struct verdict *verdicts, size_t *count, struct culprit_search *search)
+{
+	size_t used = 0;
+
+	qsort(verdicts, *count, sizeof(*verdicts), by_function);
+	for (size_t first = 0, next; first < *count; first = next) {
+		struct verdict joined = verdicts[first];
+		int error;
+
+		for (next = first + 1; next < *count && verdicts[next].function == joined.function;
+			next++)
+			join(&joined, &verdicts[next], search->recording);
+		error = next > first + 1 ? judge(&joined, search) : 0;
+		if (error)
+			return error;
+		verdicts[used++] = joined;
+	}
+	*count = used;
+	return 0;
+}
+
+static int by_value(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+/* The smallest duration that `part` of the others do not exceed. */
+static double quantile(const double *ascending, size_t count, double part)
+{
+	size_t rank = (size_t)(part * (double)count);
+
+	return ascending[rank < count ? rank : count - 1];
+}
+
+/* The loop that lost most by these stalls, and how much. */
+static const struct loop *worst_loop(
+	const struct stall_set *set, const struct recording *recording, double *ret_ns)
+{
+	const struct loop *worst = NULL;
+
+	*ret_ns = 0;
+	for (size_t i = 0; i <= recording->loop_count; i++) {
+		/* Once more for the stalls whose loop was lost. */
+		const struct loop *loop = i < recording->loop_count ? recording->loops[i] : NULL;
+		double lost_ns = 0;
+
+		for (size_t j = 0; j < set->count; j++) {
+			const struct stall *stall = &recording->stalls[set->stalls[j]];
+
+			if (stall->loop == loop)
+				lost_ns += (double)stall->record.duration_ns;
+		}
+		if (lost_ns > *ret_ns) {
+			*ret_ns = lost_ns;
+			worst = loop;
+		}
+	}
+	return worst;
+}
+
+static void set_figures(struct finding *finding, const struct stall_set *set,
+	const struct diagnosis *diagnosis, struct recording *recording)
+{
+	struct stall_figures *figures = &finding->stall;
+	double *durations_ms = recording_alloc(recording, set->count * sizeof(*durations_ms));
+	double lost_ns, observed_ns = diagnosis->seconds * NS_PER_S;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		durations_ms[i] = (double)stall->record.duration_ns / NS_PER_MS;
+		figures->total_ms += durations_ms[i];
+		if (!stall->record.ended && !recording->ended &&
+			durations_ms[i] > figures->unfinished_ms)
+			figures->unfinished_ms = durations_ms[i];
+	}
+	qsort(durations_ms, set->count, sizeof(*durations_ms), by_value);
+	figures->count = set->count;
+	figures->max_ms = durations_ms[set->count - 1];
+	figures->p50_ms = quantile(durations_ms, set->count, 0.50);
+	figures->p99_ms = quantile(durations_ms, set->count, 0.99);
+	finding->loop = worst_loop(set, recording, &lost_ns);
+	figures->lost_share = lost_ns < observed_ns ? lost_ns / observed_ns : 1;
+}
+
+/* The system call in which a set's stalls slept longest; null if most of their sleep was in none.
+ */
+static const char *find_syscall(const struct stall_set *set, struct recording *recording)
+{
+	enum { SYSCALLS = 1024 };
+	uint64_t *asleep_ns = recording_alloc(recording, SYSCALLS * sizeof(*asleep_ns));
+	uint64_t total_ns = 0;
+	size_t best = 0;
+	char text[32];
+	int length;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		for (size_t j = 0; j < stall->sample_count; j++) {
+			const struct record_sample *sample =
+				&recording->samples[stall->first_sample + j].record;
+			uint64_t slept_ns = sample->weight_ns > sample->cpu_ns
+						    ? sample->weight_ns - sample->cpu_ns
+						    : 0;
+
+			total_ns += slept_ns;
+			if (sample->syscall < 0 || sample->syscall >= SYSCALLS)
+				continue;
+			asleep_ns[sample->syscall] += slept_ns;
+			if (asleep_ns[sample->syscall] > asleep_ns[best])
+				best = (size_t)sample->syscall;
+		}
+	}
+	if (total_ns == 0 || asleep_ns[best] * 2 < total_ns)
+		return NULL;
+	if (symbol_syscall((int)best))
+		return symbol_syscall((int)best);
+	length = snprintf(text, sizeof(text), "syscall %zu", best);
+	return recording_text(recording, text, (size_t)length);
+}
+
+static void add_parts(
+	struct cause_parts *parts, const struct stall_set *set, const struct recording *recording)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		cause_add(parts, stall, &recording->samples[stall->first_sample]);
+	}
+}
+
+/* The part of the samples that were asked for which were taken. */
+static double taken_share(const struct stall_set *set, const struct recording *recording)
+{
+	double taken = 0, missed = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		taken += (double)stall->sample_count;
+		missed += (double)stall->record.samples_missed;
+	}
+	return taken > 0 ? taken / (taken + missed) : 0;
+}
+
+static struct finding *add_finding(
+	struct diagnosis *diagnosis, const struct stall_set *set, struct recording *recording)
+{
+	struct finding *finding = &diagnosis->findings[diagnosis->finding_count++];
+	struct cause_parts parts = {0};
+	double cause_share;
+
+	finding->kind = FINDING_STALL;
+	set_figures(finding, set, diagnosis, recording);
+	add_parts(&parts, set, recording);
+	finding->cause = cause_label(&parts, &cause_share);
+	finding->severity = severity_of_stalls(&finding->stall);
+	return finding;
+}
+
+static void add_verdict(
+	struct diagnosis *diagnosis, const struct verdict *verdict, struct recording *recording)
+{
+	struct finding *finding = add_finding(diagnosis, &verdict->set, recording);
+	double evidence = (double)verdict->samples / ((double)verdict->samples + 2);
+
+	finding->stall.samples = verdict->samples;
+	if (finding->cause == CAUSE_BLOCKED)
+		finding->stall.syscall = find_syscall(&verdict->set, recording);
+	finding->has_culprit = verdict->has_culprit;
+	finding->culprit = verdict->culprit;
+	finding->confidence = verdict->has_culprit ? evidence * verdict->culprit.share *
+							     (1 - verdict->doubt / 2) *
+							     taken_share(&verdict->set, recording)
+						   : evidence / 2;
+	finding->summary = summary_of_culprit(finding, recording);
+}
+
+static void add_unseen(
+	struct diagnosis *diagnosis, const struct stall_set *set, struct recording *recording)
+{
+	struct finding *finding;
+
+	if (set->count == 0)
+		return;
+	finding = add_finding(diagnosis, set, recording);
+	finding->confidence = CONFIDENCE_WITHOUT_STACK;
+	finding->summary = summary_of_unseen(finding, recording);
+}
+
+/* What a starved host does to a healthy program is no fault of the program: one step less severe.
+ */
+static void add_host(
+	struct diagnosis *diagnosis, const struct stall_set *set, struct recording *recording)
+{
+	struct cause_parts parts = {0};
+	struct finding *finding;
+
+	if (set->count == 0)
+		return;
+	finding = add_finding(diagnosis, set, recording);
+	add_parts(&parts, set, recording);
+	finding->cause = CAUSE_RUNQUEUE;
+	finding->severity = severity_lowered(finding->severity);
+	finding->confidence = parts.runqueue_ns / parts.measured_ns;
+	finding->summary = summary_of_host(finding, recording);
+}
+
+static void set_shares(struct diagnosis *diagnosis)
+{
+	double total_ms = 0;
+
+	for (size_t i = 0; i < diagnosis->finding_count; i++)
+		total_ms += diagnosis->findings[i].stall.total_ms;
+	for (size_t i = 0; i < diagnosis->finding_count && total_ms > 0; i++)
+		diagnosis->findings[i].culprit.share_of_kind =
+			diagnosis->findings[i].stall.total_ms / total_ms;
+}
+
+int stall_findings(struct diagnosis *diagnosis, struct recording *recording)
+{
+	struct stall_set host, unseen, seen;
+	struct identity identity;
+	struct culprit_search search;
+	struct stall_group *groups;
+	struct verdict *verdicts;
+	size_t count;
+
+	identity_build(&identity, recording);
+	culprit_search_init(&search, &identity, recording);
+	set_init(&host, recording->stall_count, recording);
+	set_init(&unseen, recording->stall_count, recording);
+	set_init(&seen, recording->stall_count, recording);
+	for (uint32_t i = 0; i < recording->stall_count; i++) {
+		const struct stall *stall = &recording->stalls[i];
+		struct cause_parts parts = {0};
+		struct stall_set *set = &unseen;
+
+		if (stall->record.startup)
+			continue;
+		cause_add(&parts, stall, &recording->samples[stall->first_sample]);
+		if (cause_is_host(&parts, stall->record.duration_ns, recording->head.threshold_ns))
+			set = &host;
+		else if (has_stack(stall, &identity, recording))
+			set = &seen;
+		set->stalls[set->count++] = i;
+	}
+
+	count = group_stalls(&groups, seen.stalls, seen.count, &identity, recording);
+	verdicts = recording_alloc(recording, (count + 1) * sizeof(*verdicts));
+	for (size_t i = 0; i < count; i++) {
+		int error;
+
+		verdicts[i].set = (struct stall_set){groups[i].stalls, groups[i].count};
+		error = judge(&verdicts[i], &search);
+		if (error)
+			return error;
+	}
+	if (join_verdicts(verdicts, &count, &search))
+		return -ENOMEM;
+
+	diagnosis->findings =
+		recording_alloc(recording, (count + 2) * sizeof(*diagnosis->findings));
+	for (size_t i = 0; i < count; i++)
+		add_verdict(diagnosis, &verdicts[i], recording);
+	add_unseen(diagnosis, &unseen, recording);
+	add_host(diagnosis, &host, recording);
+	set_shares(diagnosis);
+	return 0;
+}

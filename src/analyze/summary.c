@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * summary.c - the one line that says what a finding is.
+ * Tier C. Data: struct finding -> text.
+ */
+#include "summary.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double MS_PER_S = 1000;
+
+static const char *written(struct recording *recording, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static const char *written(struct recording *recording, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	text = recording_alloc(recording, (size_t)length + 1);
+	va_start(arguments, format);
+	vsnprintf(text, (size_t)length + 1, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* "hashPassword (server.js:8)", or with the module where there is no file. */
+static const char *blamed(const struct culprit *culprit, struct recording *recording)
+{
+	if (culprit->file[0] != '\0' && culprit->line > 0)
+		return written(recording, "%s (%s:%u)", culprit->function, base_name(culprit->file),
+			culprit->line);
+	if (culprit->file[0] != '\0')
+		return written(recording, "%s (%s)", culprit->function, base_name(culprit->file));
+	if (culprit->module && !strstr(culprit->function, base_name(culprit->module)))
+		return written(recording, "%s (%s)", culprit->function, base_name(culprit->module));
+	return culprit->function;
+}
+
+static const char *percent(double share, struct recording *recording)
+{
+	int digits = share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2;
+
+	return written(recording, "%.*f %%", digits, share * 100);
+}
+
+/* "for 1.20 s, once", "31 % of the time". */
+static const char *how_long(const struct stall_figures *figures, struct recording *recording)
+{
+	if (figures->count > 1)
+		return written(
+			recording, "%s of the time", percent(figures->lost_share, recording));
+	if (figures->unfinished_ms > 0)
+		return written(recording, "for %.1f s and had not let go when the recording ended",
+			figures->max_ms / MS_PER_S);
+	if (figures->max_ms < MS_PER_S)
+		return written(recording, "once, for %.0f ms", figures->max_ms);
+	return written(recording, "once, for %.1f s", figures->max_ms / MS_PER_S);
+}
+
+const char *summary_of_culprit(const struct finding *finding, struct recording *recording)
+{
+	const char *who = "no single function";
+	const char *how = how_long(&finding->stall, recording);
+
+	if (finding->has_culprit)
+		who = blamed(&finding->culprit, recording);
+	switch (finding->cause) {
+	case CAUSE_BLOCKED:
+		if (finding->stall.syscall)
+			return written(recording, "%s slept in %s and held the event loop %s", who,
+				finding->stall.syscall, how);
+		return written(recording, "%s slept and held the event loop %s", who, how);
+	case CAUSE_GC:
+		return written(
+			recording, "garbage collection in %s held the event loop %s", who, how);
+	case CAUSE_THROTTLED:
+		return written(recording, "%s ran into the CPU quota and held the event loop %s",
+			who, how);
+	case CAUSE_UNKNOWN:
+	case CAUSE_ON_CPU:
+	case CAUSE_RUNQUEUE:
+	case CAUSE_PAGE_FAULT:
+	case CAUSE_CONGESTION:
+		break;
+	}
+	if (!finding->has_culprit)
+		return written(recording, "the event loop was held %s, by no single function", how);
+	return written(recording, "%s held the event loop %s", who, how);
+}
+
+const char *summary_of_unseen(const struct finding *finding, struct recording *recording)
+{
+	return written(recording, "something held the event loop %s: no stack was taken",
+		how_long(&finding->stall, recording));
+}
+
+const char *summary_of_host(const struct finding *finding, struct recording *recording)
+{
+	return written(recording, "the host gave the event loop no CPU %s: no function is to blame",
+		how_long(&finding->stall, recording));
+}

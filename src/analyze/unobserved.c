@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unobserved.c - what a recording cannot say.
+ * Tier C. Data: losses, notes, salvage counts -> lines for a person.
+ */
+#include "unobserved.h"
+
+#include <string.h>
+
+static const char *const loss_words[LOSS_KINDS] = {
+	[LOSS_UNKNOWN] = "things of a kind that this version does not know",
+	[LOSS_SAMPLE_SLOT] = "samples: no room for one more at that moment",
+	[LOSS_SAMPLE_TIMEOUT] = "samples: the thread did not answer in time",
+	[LOSS_SAMPLE_STACK] = "samples: the stack could not be read",
+	[LOSS_BLOCK_WRITE] = "blocks were not written (disk full, or an I/O error)",
+	[LOSS_BLOCK_ROTATED] = "older blocks made room, as --max-size says",
+	[LOSS_LOOP] = "loops: more than can be watched at once",
+	[LOSS_EVENT] = "stalls or turns: too many at once",
+	[LOSS_EINTR_RACE] = "system calls may have seen an interruption of Holter's",
+	[LOSS_INTERN] = "names or stacks were too many or too long",
+};
+
+static void add(struct diagnosis *diagnosis, const char *line)
+{
+	diagnosis->not_observed[diagnosis->not_observed_count++] = line;
+}
+
+static void add_count(
+	struct diagnosis *diagnosis, struct recording *recording, uint64_t count, const char *what)
+{
+	char text[160];
+	int length;
+
+	if (count == 0)
+		return;
+	length = snprintf(text, sizeof(text), "%llu %s", (unsigned long long)count, what);
+	add(diagnosis, recording_text(recording, text, (size_t)length));
+}
+
+static bool is_said(const struct diagnosis *diagnosis, const char *line)
+{
+	for (size_t i = 0; i < diagnosis->not_observed_count; i++) {
+		if (strcmp(diagnosis->not_observed[i], line) == 0)
+			return true;
+	}
+	return false;
+}
+
+void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording)
+{
+	size_t lines_max = LOSS_KINDS + recording->note_count + 5;
+
+	diagnosis->not_observed =
+		recording_alloc(recording, lines_max * sizeof(*diagnosis->not_observed));
+	if (recording->loop_count == 0)
+		add(diagnosis,
+			"no thread that waits for events was seen: nothing is known about stalls");
+	for (size_t i = 0; i < LOSS_KINDS; i++)
+		add_count(diagnosis, recording, recording->lost[i], loss_words[i]);
+	add_count(diagnosis, recording, recording->blocks_lost,
+		"blocks of the recording are missing");
+	add_count(diagnosis, recording, recording->unresolved,
+		"references lead nowhere, since their declarations are missing");
+	if (recording->truncated)
+		add(diagnosis, "the recording ends inside a block: its last moments are missing");
+	for (size_t i = 0; i < recording->note_count; i++) {
+		const struct note *note = &recording->notes[i];
+
+		if (note->kind != NOTE_RESUMED && !is_said(diagnosis, note->text))
+			add(diagnosis, note->text);
+	}
+	add(diagnosis, "heap growth and connection pools: this version records stalls only");
+}
