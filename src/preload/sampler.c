@@ -17,6 +17,7 @@
 enum {
 	STACK_BYTES = 64 << 10,
 	SLOTS_MAX = 64,
+	RED_ZONE = 128, /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */
 	PREFERRED_SIGNAL = 13, /* SIGRTMIN + 13 was free in every server looked at */
 	TIMEOUT_NS = 20 * 1000 * 1000,
 	FIRST_LOOK_NS = 20 * 1000,
@@ -68,6 +69,12 @@ static const uint8_t register_of[UNWIND_REGISTERS] = {
 	REG_R15,
 	REG_RIP,
 };
+
+/* Where the copy begins: with the red zone, which unwind information may refer to. */
+static uint64_t copy_begin_sig(uint64_t sp, uint64_t start)
+{
+	return sp >= start && sp - start >= RED_ZONE ? sp - RED_ZONE : sp;
+}
 
 /* Copies [sp, end) as far as it goes; returns the bytes. */
 static uint64_t copy_stack_sig(uint64_t sp, uint64_t start, uint64_t end, uint8_t *bytes)
@@ -138,8 +145,9 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 	for (size_t i = 0; i < UNWIND_REGISTERS; i++)
 		slot.registers[i] = (uint64_t)registers[register_of[i]];
 	sp = slot.registers[UNWIND_RSP];
-	slot.copied_from = sp;
-	slot.length = copy_stack_sig(sp, slot.stack_start, slot.stack_end, slot.bytes);
+	slot.copied_from = copy_begin_sig(sp, slot.stack_start);
+	slot.length =
+		copy_stack_sig(slot.copied_from, slot.stack_start, slot.stack_end, slot.bytes);
 	slot.slot_count = 0;
 	lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
 	if (lang && lang->ops->capture_sig && sp >= slot.stack_start && sp < slot.stack_end)
@@ -313,14 +321,14 @@ static enum sample_result take_in_place(
 	const struct sample_target *target, const struct sleeping *call, struct sampled *ret)
 {
 	struct sleeping after;
-	uint64_t length = STACK_BYTES;
+	uint64_t length = STACK_BYTES, begin = copy_begin_sig(call->sp, target->stack_start);
 	int64_t got;
 
-	if (call->sp >= target->stack_start && call->sp < target->stack_end &&
-		target->stack_end - call->sp < length)
-		length = target->stack_end - call->sp;
-	got = own_memory.memory.read(&own_memory.memory, call->sp, slot.bytes, length);
-	if (got < 16)
+	if (begin >= target->stack_start && begin < target->stack_end &&
+		target->stack_end - begin < length)
+		length = target->stack_end - begin;
+	got = own_memory.memory.read(&own_memory.memory, begin, slot.bytes, length);
+	if (got < RED_ZONE + 16)
 		return SAMPLE_NO_STACK;
 	if (read_call(target->tid, &after) || after.call != call->call || after.sp != call->sp ||
 		after.pc != call->pc)
@@ -329,7 +337,7 @@ static enum sample_result take_in_place(
 		.sample =
 			{
 				.registers_partial = true,
-				.stack_start = call->sp,
+				.stack_start = begin,
 				.bytes = slot.bytes,
 				.length = (size_t)got,
 			},
@@ -409,7 +417,7 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
 	if (!wait_ready())
 		return SAMPLE_TIMEOUT;
 	atomic_store(&slot.state, SLOT_IDLE);
-	if (slot.length < 16)
+	if (slot.length < RED_ZONE + 16)
 		return SAMPLE_NO_STACK;
 	*ret = (struct sampled){
 		.sample =

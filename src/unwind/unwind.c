@@ -22,6 +22,10 @@ enum {
 	MODULES_MAX = 256,
 	SCAN_WORDS_MAX = 8192, /* of 8 bytes: the whole copy */
 	SCAN_PROOF_FRAMES = 3, /* frames that must follow from a scanned return address */
+	GOAL_FRAMES_MAX =
+		64, /* native frames between a break and the runtime's next certain frame */
+	SCAN_PROOFS_MAX = 128,
+	SCAN_DEPTH = 2, /* frames in a row that each need a scan */
 	BRIDGES_MAX = 8,
 };
 
@@ -301,6 +305,7 @@ struct walk {
 	const struct unwind_runtime *runtime;
 	unw_cursor_t cursor;
 	bool cursor_valid; /* the cursor stands at the current frame */
+	int proofs;        /* that a bridge may still try */
 };
 
 static bool owned(const struct walk *walk, uint64_t pc)
@@ -380,38 +385,100 @@ static int step(struct walk *walk, const struct unwind_frame *frame, struct unwi
 	return 1;
 }
 
-/* Whether the instruction before a return address is a call: near relative, or through a register
- * or memory. */
-static bool after_call(struct unwinder *unwinder, uint64_t pc)
+/* How well a return address fits the function that it would have called; better is greater. */
+enum call_fit {
+	CALL_NONE,  /* no call instruction stands before it */
+	CALL_OTHER, /* calls another function: right only if that one ended in a jump */
+	CALL_MAYBE, /* through a register, memory or a linkage stub: the target is not known */
+	CALL_EXACT, /* calls the very function */
+};
+
+/* The function that holds pc, by its unwind information; without, by what assembly may lie around
+ * an entry. */
+struct callee {
+	uint64_t pc, start;
+	bool exact;
+};
+
+static struct callee callee_at(struct unwinder *unwinder, uint64_t pc)
+{
+	enum { NEAR_BYTES = 64 << 10 };
+	struct callee callee = {.pc = pc, .start = pc > NEAR_BYTES ? pc - NEAR_BYTES : 0};
+	unw_proc_info_t info;
+
+	if (unwinder->space && !on_find_proc_info(unwinder->space, pc, &info, 0, unwinder)) {
+		callee.start = info.start_ip;
+		callee.exact = true;
+	}
+	return callee;
+}
+
+/* "jmp *slot(%rip)", perhaps behind an endbr64 or a bnd prefix: an entry of the procedure linkage
+ * table. */
+static bool is_linkage_stub(struct unwinder *unwinder, uint64_t address)
+{
+	static const uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
+	uint8_t code[8];
+	size_t at = 0;
+
+	if (memory_exact(unwinder->memory, address, code, sizeof(code)))
+		return false;
+	at += memcmp(code, endbr64, sizeof(endbr64)) ? 0 : sizeof(endbr64);
+	at += code[at] == 0xf2;
+	return code[at] == 0xff && code[at + 1] == 0x25;
+}
+
+/* Looks at the instruction before a return address: a near call, or one through a register or
+ * memory. */
+static enum call_fit fit_of(struct unwinder *unwinder, uint64_t pc, const struct callee *callee)
 {
 	uint8_t code[7];
+	int32_t distance;
+	uint64_t target;
 
 	if (memory_exact(unwinder->memory, pc - sizeof(code), code, sizeof(code)))
-		return false;
-	if (code[2] == 0xe8)
-		return true;
+		return CALL_NONE;
+	if (code[2] == 0xe8) {
+		memcpy(&distance, code + 3, sizeof(distance));
+		target = pc + (uint64_t)(int64_t)distance;
+		if (callee->exact ? target == callee->start
+				  : target >= callee->start && target <= callee->pc)
+			return CALL_EXACT;
+		return is_linkage_stub(unwinder, target) ? CALL_MAYBE : CALL_OTHER;
+	}
 	for (size_t length = 2; length <= 7; length++) {
 		const uint8_t *at = code + sizeof(code) - length;
 
 		if (at[0] == 0xff && (at[1] & 0x38) == 0x10)
-			return true;
+			return CALL_MAYBE;
 	}
-	return false;
+	return CALL_NONE;
 }
 
-/* Whether a walk from `frame` gets anywhere: the root, or SCAN_PROOF_FRAMES more frames. */
-static bool proves(struct walk *walk, const struct unwind_frame *frame)
+static enum call_fit scan(struct walk *walk, const struct unwind_frame *from,
+	const struct unwind_frame *goal, int depth, struct unwind_frame *ret);
+
+/*
+ * Whether a walk from `frame` leads to `goal`, exactly; or, without a goal, anywhere at all: to the
+ * root, or through SCAN_PROOF_FRAMES more frames. The caller of assembly that saved rbp out of
+ * reach needs a scan of its own.
+ */
+static bool proves(struct walk *walk, const struct unwind_frame *frame,
+	const struct unwind_frame *goal, int depth)
 {
-	struct unwind_frame at = *frame;
-	bool good = true;
-	int rc = 1;
+	struct unwind_frame at = *frame, next;
+	int rc = 1, steps = goal ? GOAL_FRAMES_MAX : SCAN_PROOF_FRAMES;
 
 	walk->cursor_valid = false;
-	for (int i = 0; i < SCAN_PROOF_FRAMES && rc > 0; i++)
-		rc = step(walk, &at, &at);
-	good = rc >= 0;
+	while (steps-- && rc > 0 && !(goal && at.sp >= goal->sp)) {
+		rc = step(walk, &at, &next);
+		if (rc < 0 && depth && scan(walk, &at, goal, depth - 1, &next) == CALL_EXACT)
+			rc = 1;
+		if (rc > 0)
+			at = next;
+	}
 	walk->cursor_valid = false;
-	return good;
+	return goal ? at.sp == goal->sp && at.pc == goal->pc : rc >= 0;
 }
 
 /* The saved frame pointer just below a return address, if it looks like one. */
@@ -425,56 +492,62 @@ static uint64_t saved_pointer(const struct unwind_sample *sample, uint64_t slot)
 	return value;
 }
 
-/* The nearest return address above `sp` from which the walk goes on (hazard 7: inside the copy
- * only). */
-static int scan(struct walk *walk, uint64_t sp, struct unwind_frame *ret)
+/*
+ * The return address above `sp` (and below the goal) that fits the function at `from` best and from
+ * which the walk goes on; the nearest of equals. A stack is full of stale return addresses, whose
+ * chains lead home as well: what tells them apart is whether they called this function. Hazard 7:
+ * inside the copy only.
+ */
+static enum call_fit scan(struct walk *walk, const struct unwind_frame *from,
+	const struct unwind_frame *goal, int depth, struct unwind_frame *ret)
 {
-	const struct unwind_sample *sample = walk->sample;
-	uint64_t slot = (sp + 7) & ~7ull, pc;
+	struct unwinder *unwinder = walk->unwinder;
+	const struct callee callee = callee_at(unwinder, from->pc);
+	enum call_fit best = CALL_NONE, fit;
+	uint64_t slot = (from->sp + 7) & ~7ull, pc;
 
-	for (int words = 0; words < SCAN_WORDS_MAX && unwind_stack_u64(sample, slot, &pc);
+	for (int words = 0; words < SCAN_WORDS_MAX && walk->proofs && best != CALL_EXACT;
 		words++, slot += 8) {
-		struct unwind_frame frame = {.pc = pc, .sp = slot + 8, .bridged = true};
+		struct unwind_frame frame = {.sp = slot + 8};
 
-		if (!executable(walk->unwinder, pc) || !after_call(walk->unwinder, pc))
+		if (!unwind_stack_u64(walk->sample, slot, &pc) || (goal && frame.sp >= goal->sp))
+			break;
+		if (!executable(unwinder, pc))
 			continue;
-		frame.fp = saved_pointer(sample, slot);
-		if (!proves(walk, &frame))
+		fit = fit_of(unwinder, pc, &callee);
+		if (fit <= best)
 			continue;
+		frame.pc = pc;
+		frame.fp = saved_pointer(walk->sample, slot);
+		frame.bridged = fit != CALL_EXACT;
+		walk->proofs--;
+		if (!proves(walk, &frame, goal, depth))
+			continue;
+		best = fit;
 		*ret = frame;
-		return 0;
 	}
-	return -ENOENT;
-}
-
-static int bridge(struct walk *walk, const struct unwind_frame *from, struct unwind_frame *ret)
-{
-	const struct unwind_runtime *runtime = walk->runtime;
-
-	walk->cursor_valid = false;
-	if (runtime && runtime->resync &&
-		!runtime->resync(runtime->context, walk->sample, from->sp, ret)) {
-		ret->bridged = true;
-		return ret->sp > from->sp ? 0 : -ENOENT;
-	}
-	return scan(walk, from->sp, ret);
+	return best;
 }
 
 /*
- * A thread read in place gave no rbp. The function that will need it pushed its caller's frame
- * pointer, and rbp points at that slot: the lowest word that holds a higher stack address and
- * stands under a return address.
+ * Over a break in the chain. A frame of the runtime that is certain is the goal: a return address
+ * below it counts if its own chain arrives exactly there, so that no native frame between is lost;
+ * if none does, the goal itself is next.
  */
-static uint64_t guess_frame_pointer(struct unwinder *unwinder, const struct unwind_sample *sample)
+static int bridge(struct walk *walk, const struct unwind_frame *from, struct unwind_frame *ret)
 {
-	uint64_t slot = sample->registers[UNWIND_RSP], end = sample->stack_start + sample->length;
-	uint64_t value, pc;
+	const struct unwind_runtime *runtime = walk->runtime;
+	struct unwind_frame goal;
 
-	for (slot = (slot + 7) & ~7ull; unwind_stack_u64(sample, slot + 8, &pc); slot += 8) {
-		if (unwind_stack_u64(sample, slot, &value) && value > slot && value < end &&
-			!(value & 7) && executable(unwinder, pc) && after_call(unwinder, pc))
-			return slot;
-	}
+	walk->cursor_valid = false;
+	walk->proofs = SCAN_PROOFS_MAX;
+	if (!runtime || !runtime->resync ||
+		runtime->resync(runtime->context, walk->sample, from->sp, &goal) ||
+		goal.sp <= from->sp)
+		return scan(walk, from, NULL, SCAN_DEPTH, ret) == CALL_NONE ? -ENOENT : 0;
+	goal.bridged = true;
+	if (scan(walk, from, &goal, SCAN_DEPTH, ret) == CALL_NONE)
+		*ret = goal;
 	return 0;
 }
 
@@ -483,25 +556,30 @@ size_t unwind(struct unwinder *unwinder, const struct unwind_sample *sample,
 	enum unwind_end *ret_end)
 {
 	struct walk walk = {.unwinder = unwinder, .sample = sample, .runtime = runtime};
-	struct unwind_frame frame = {
-		.pc = sample->registers[UNWIND_RIP],
-		.sp = sample->registers[UNWIND_RSP],
-		.fp = sample->registers[UNWIND_RBP],
-	};
+	/* A thread read in place gave no rbp: a frame that needs it counts as a broken chain, and
+	 * is bridged. */
+	struct unwind_frame frame =
+				    {
+					    .pc = sample->registers[UNWIND_RIP],
+					    .sp = sample->registers[UNWIND_RSP],
+					    .fp = sample->registers_partial
+							  ? 0
+							  : sample->registers[UNWIND_RBP],
+				    },
+			    caller;
 	size_t count = 0;
 	int bridges = 0, rc = 1;
 
 	unwinder->sample = sample;
 	unwinder->ran_out = false;
-	if (sample->registers_partial)
-		frame.fp = guess_frame_pointer(unwinder, sample);
 	while (count < capacity) {
 		frames[count++] = frame;
-		rc = step(&walk, &frame, &frame);
+		rc = step(&walk, &frame, &caller);
 		if (!rc)
 			break;
-		if (rc < 0 && (bridges++ == BRIDGES_MAX || bridge(&walk, &frame, &frame)))
+		if (rc < 0 && (bridges++ == BRIDGES_MAX || bridge(&walk, &frame, &caller)))
 			break;
+		frame = caller;
 		rc = 1;
 	}
 	if (!rc)
