@@ -38,7 +38,7 @@ void fixture_init(struct fixture *fixture)
 {
 	const char *temporary = getenv("TMPDIR");
 
-	*fixture = (struct fixture){0};
+	*fixture = (struct fixture){.recording_id = FIXTURE_RECORDING_ID};
 	snprintf(fixture->folder, sizeof(fixture->folder), "%.40s/holter-test-XXXXXX",
 		temporary ? temporary : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(fixture->folder));
@@ -53,7 +53,7 @@ void fixture_open(struct fixture *fixture, uint64_t max_bytes)
 		.path = fixture->path,
 		.max_bytes = max_bytes,
 		.chunk_ns = FIXTURE_CHUNK_NS,
-		.recording_id = FIXTURE_RECORDING_ID,
+		.recording_id = fixture->recording_id,
 		.now_ns = fixture_now_ns,
 	};
 

@@ -9,6 +9,7 @@
 
 struct fixture {
 	char folder[64], path[96], older_path[100];
+	uint64_t recording_id;
 	struct arena arena;
 	struct writer *writer;
 };
