@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * command.h - a command of the `holter` program. Each lives in its own cmd_NAME.c, which defines
- * `const struct command command_NAME`; holter.c holds the list. Help, shell completion and the check of the man
- * pages derive from this structure.
+ * `const struct command command_NAME`; holter.c holds the list. Help and the check of the man pages
+ * derive from this structure.
+ *
+ * Tier C.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 enum exit_status {
 	STATUS_OK = 0,
-	STATUS_FOUND = 1,      /* diagnose --exit-code: severity warning or above */
+	STATUS_FOUND = 1, /* diagnose --exit-code: severity warning or above */
 	STATUS_USAGE = 2,
 	STATUS_PERMISSION = 3,
-	STATUS_GONE = 4,       /* the target is gone */
-	STATUS_FAILED = 5,     /* anything else: a file that cannot be read, no space, … */
+	STATUS_GONE = 4,   /* the target is gone */
+	STATUS_FAILED = 5, /* anything else: a file that cannot be read, no space, … */
 };
 
 struct command_option {
@@ -26,19 +29,26 @@ struct command_option {
 
 struct command {
 	const char *name;
-	const char *summary;   /* one line */
-	const char *usage;     /* after "holter NAME " */
-	const char *details;   /* paragraphs for --help, may be null */
-	const char *examples;  /* lines for --help */
+	const char *summary;                  /* one line */
+	const char *usage;                    /* after "holter NAME " */
+	const char *details;                  /* paragraphs for --help, may be null */
+	const char *examples;                 /* lines for --help */
 	const struct command_option *options; /* ended by a null name */
-	int (*run)(const struct command *command, int argc, char **argv); /* argv[0] is the command's name */
+	bool runs_a_program; /* options end at the first operand: what follows is a command line */
+	int (*run)(const struct command *command, int argc,
+		char **argv); /* argv[0] is the command's name */
 };
 
 /*
  * Parses the next option of a command (a thin cover over getopt_long). Returns the index into
- * command->options, -1 at the end (optind is then the first operand), or -2 after having said what is wrong.
+ * command->options, -1 at the end (optind is then the first operand), or -2 after having said what
+ * is wrong.
  * --help is answered by the caller in holter.c before run.
  */
-int command_next_option(const struct command *command, int argc, char **argv, const char **ret_value);
-/* Prints "holter: ..." on standard error, one line. */
+int command_next_option(
+	const struct command *command, int argc, char **argv, const char **ret_value);
+/* Prints what `holter help NAME` and `holter NAME --help` say. */
+void command_help(FILE *out, const struct command *command);
+/* Prints "holter: ..." on standard error, one line: control characters of file names and the like
+ * are escaped. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

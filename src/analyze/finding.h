@@ -66,8 +66,9 @@ struct finding {
 struct loop_figures {
 	const struct loop *loop;
 	uint64_t turns;
-	double utilisation; /* busy share of the observed time */
-	double p50_ms, p99_ms, max_ms;
+	double utilisation;    /* busy share of the observed time */
+	double p50_ms, p99_ms; /* NAN if the recording ended before it had a histogram */
+	double max_ms;
 };
 
 struct diagnosis {

@@ -6,7 +6,7 @@
  */
 #include "loop.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 #include "histogram.h"
 
@@ -19,7 +19,7 @@ static double quantile_ms(
 	uint64_t rank = (uint64_t)((double)count * part), seen = 0;
 
 	if (count == 0)
-		return 0;
+		return NAN;
 	for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
 		seen += histogram[bucket];
 		if (seen > rank) {

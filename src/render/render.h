@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * render.h - what people and programs read. One file a format; renderers see findings and stacks, never blocks.
- * Tier C.
+ * render.h - what people and programs read. One file a format; renderers see findings and stacks,
+ * never blocks. Tier C.
  */
 #pragma once
 
@@ -9,9 +9,14 @@
 
 #include "finding.h"
 
-/* The verdict for a person. `color` allows SGR sequences; names from the target are quoted (hazard 51). */
-int render_text(FILE *out, const struct diagnosis *diagnosis, bool color);
-/* One JSON object, DESIGN.md section 6. */
+struct text_options {
+	bool color; /* SGR sequences may be written */
+	bool all;   /* findings of severity info too */
+};
+
+/* The verdict for a person. Names from the target are quoted (hazard 51). Returns 0, or -EIO. */
+int render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_options *options);
+/* One JSON object, holter-diagnose(1). Returns 0, or -EIO. */
 int render_json(FILE *out, const struct diagnosis *diagnosis);
 
 enum flame_of { FLAME_STALL, FLAME_BLOCK, FLAME_CPU };
@@ -21,8 +26,9 @@ struct flame_options {
 	const char *title; /* null: made from the recording */
 };
 
-/* A flame graph as one self-contained SVG with zoom and search. Returns 0; -ENODATA: nothing to draw. */
-int render_flame_svg(FILE *out, const struct recording *recording, const struct flame_options *options);
+/* A flame graph as one self-contained SVG with zoom and search. Returns 0; -ENODATA: nothing to
+ * draw. */
+int render_flame_svg(FILE *out, struct recording *recording, const struct flame_options *options);
 
 /* Writes text with C0, C1, bidirectional and escape characters made visible. */
 void render_quoted(FILE *out, const char *text);
