@@ -4,4 +4,5 @@
 
 #include <check.h>
 
+/* Returns the suite, or null with errno set if it cannot be run here (no right to): a skip. */
 Suite *test_suite(void);
