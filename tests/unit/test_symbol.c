@@ -121,7 +121,7 @@ static void tear_down(void)
 {
 	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	snprintf(command, sizeof(command), "/bin/rm -rf %s", folder);
 	ck_assert_int_eq(system(command), 0); /* NOLINT(bugprone-command-processor) */
 	while (allocated_count)
 		free(allocated[--allocated_count]);
