@@ -5,6 +5,7 @@
  * between the look and the signal. Tier A.
  */
 #include <errno.h>
+#include <stddef.h>
 
 #include "export.h"
 #include "loop.h"
@@ -19,7 +20,7 @@ EXPORT int nanosleep(const struct timespec *duration, struct timespec *remaining
 
 	if (!thread.loop)
 		return REAL(nanosleep)(duration, remaining);
-	retry_begin(&retry);
+	retry = retry_begin(NULL);
 	result = REAL(nanosleep)(duration, &left);
 	while (result < 0 && retry_is_ours(&retry)) {
 		struct timespec again = left;
@@ -41,7 +42,7 @@ EXPORT int clock_nanosleep(
 
 	if (!thread.loop)
 		return REAL(clock_nanosleep)(clock, flags, duration, remaining);
-	retry_begin(&retry);
+	retry = retry_begin(NULL);
 	error = REAL(clock_nanosleep)(clock, flags, duration, &left);
 	/* It returns its error and leaves errno alone. */
 	while (error == EINTR && (errno = EINTR, retry_is_ours(&retry))) {

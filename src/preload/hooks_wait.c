@@ -15,13 +15,11 @@
 EXPORT int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
 {
 	struct loop *loop = loop_enter(epfd, WAIT_EPOLL);
-	struct retry retry;
-	int result;
+	struct retry retry = retry_begin(loop);
+	int result = REAL(epoll_wait)(epfd, events, maxevents, timeout);
 
-	retry_begin(&retry);
-	do
-		result = REAL(epoll_wait)(epfd, events, maxevents, retry_left_ms(&retry, timeout));
-	while (result < 0 && retry_is_ours(&retry));
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.epoll_wait(epfd, events, maxevents, retry_left_ms(&retry, timeout));
 	loop_leave(loop);
 	return result;
 }
@@ -30,14 +28,12 @@ EXPORT int epoll_pwait(
 	int epfd, struct epoll_event *events, int maxevents, int timeout, const sigset_t *sigmask)
 {
 	struct loop *loop = loop_enter(epfd, WAIT_EPOLL);
-	struct retry retry;
-	int result;
+	struct retry retry = retry_begin(loop);
+	int result = REAL(epoll_pwait)(epfd, events, maxevents, timeout, sigmask);
 
-	retry_begin(&retry);
-	do
-		result = REAL(epoll_pwait)(
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.epoll_pwait(
 			epfd, events, maxevents, retry_left_ms(&retry, timeout), sigmask);
-	while (result < 0 && retry_is_ours(&retry));
 	loop_leave(loop);
 	return result;
 }
@@ -45,9 +41,9 @@ EXPORT int epoll_pwait(
 EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 	const struct timespec *timeout, const sigset_t *sigmask)
 {
-	struct loop *loop;
 	struct timespec left;
 	struct retry retry;
+	struct loop *loop;
 	int result;
 
 	/* glibc has it since 2.35; a program that was built against that will not start with less.
@@ -57,11 +53,11 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 		return -1;
 	}
 	loop = loop_enter(epfd, WAIT_EPOLL);
-	retry_begin(&retry);
-	do
-		result = REAL(epoll_pwait2)(
+	retry = retry_begin(loop);
+	result = real.epoll_pwait2(epfd, events, maxevents, timeout, sigmask);
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.epoll_pwait2(
 			epfd, events, maxevents, retry_left(&retry, timeout, &left), sigmask);
-	while (result < 0 && retry_is_ours(&retry));
 	loop_leave(loop);
 	return result;
 }
@@ -69,13 +65,11 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 EXPORT int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
-	struct retry retry;
-	int result;
+	struct retry retry = retry_begin(loop);
+	int result = REAL(poll)(fds, nfds, timeout);
 
-	retry_begin(&retry);
-	do
-		result = REAL(poll)(fds, nfds, retry_left_ms(&retry, timeout));
-	while (result < 0 && retry_is_ours(&retry));
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.poll(fds, nfds, retry_left_ms(&retry, timeout));
 	loop_leave(loop);
 	return result;
 }
@@ -83,13 +77,11 @@ EXPORT int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t size)
 {
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
-	struct retry retry;
-	int result;
+	struct retry retry = retry_begin(loop);
+	int result = REAL(__poll_chk)(fds, nfds, timeout, size);
 
-	retry_begin(&retry);
-	do
-		result = REAL(__poll_chk)(fds, nfds, retry_left_ms(&retry, timeout), size);
-	while (result < 0 && retry_is_ours(&retry));
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.__poll_chk(fds, nfds, retry_left_ms(&retry, timeout), size);
 	loop_leave(loop);
 	return result;
 }
@@ -98,14 +90,12 @@ EXPORT int ppoll(
 	struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *sigmask)
 {
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
+	struct retry retry = retry_begin(loop);
 	struct timespec left;
-	struct retry retry;
-	int result;
+	int result = REAL(ppoll)(fds, nfds, timeout, sigmask);
 
-	retry_begin(&retry);
-	do
-		result = REAL(ppoll)(fds, nfds, retry_left(&retry, timeout, &left), sigmask);
-	while (result < 0 && retry_is_ours(&retry));
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.ppoll(fds, nfds, retry_left(&retry, timeout, &left), sigmask);
 	loop_leave(loop);
 	return result;
 }
@@ -114,15 +104,13 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *t
 	const sigset_t *sigmask, size_t size)
 {
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
+	struct retry retry = retry_begin(loop);
 	struct timespec left;
-	struct retry retry;
-	int result;
+	int result = REAL(__ppoll_chk)(fds, nfds, timeout, sigmask, size);
 
-	retry_begin(&retry);
-	do
-		result = REAL(__ppoll_chk)(
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.__ppoll_chk(
 			fds, nfds, retry_left(&retry, timeout, &left), sigmask, size);
-	while (result < 0 && retry_is_ours(&retry));
 	loop_leave(loop);
 	return result;
 }
@@ -135,13 +123,11 @@ EXPORT int select(
 	int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfds, struct timeval *timeout)
 {
 	struct loop *loop = loop_enter(-1, WAIT_SELECT);
-	struct retry retry;
-	int result;
+	struct retry retry = retry_begin(loop);
+	int result = REAL(select)(nfds, readfds, writefds, exceptfds, timeout);
 
-	retry_begin(&retry);
-	do
-		result = REAL(select)(nfds, readfds, writefds, exceptfds, timeout);
-	while (result < 0 && retry_is_ours(&retry));
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.select(nfds, readfds, writefds, exceptfds, timeout);
 	loop_leave(loop);
 	return result;
 }
@@ -150,15 +136,13 @@ EXPORT int pselect(int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfd
 	const struct timespec *timeout, const sigset_t *sigmask)
 {
 	struct loop *loop = loop_enter(-1, WAIT_SELECT);
+	struct retry retry = retry_begin(loop);
 	struct timespec left;
-	struct retry retry;
-	int result;
+	int result = REAL(pselect)(nfds, readfds, writefds, exceptfds, timeout, sigmask);
 
-	retry_begin(&retry);
-	do
-		result = REAL(pselect)(nfds, readfds, writefds, exceptfds,
+	while (__builtin_expect(result < 0, 0) && retry_is_ours(&retry))
+		result = real.pselect(nfds, readfds, writefds, exceptfds,
 			retry_left(&retry, timeout, &left), sigmask);
-	while (result < 0 && retry_is_ours(&retry));
 	loop_leave(loop);
 	return result;
 }

@@ -110,9 +110,10 @@ static void *thread_main(void *unused)
 {
 	(void)unused;
 	/*
-	 * A descriptor table of our own: the server can neither close nor meet our descriptors (hazards 2, 22), and a
-	 * server with one thread keeps the kernel's fast path for its own. Where it is refused (before Linux 5.9), the
-	 * recording's descriptor is a high one of the server's table, and checked before each write.
+	 * A descriptor table of our own: the server can neither close nor meet our descriptors
+	 * (hazards 2, 22), and a server with one thread keeps the kernel's fast path for its own.
+	 * Where it is refused (before Linux 5.9), the recording's descriptor is a high one of the
+	 * server's table, and checked before each write.
 	 */
 	sys_unshare_descriptors();
 	watchdog_run();

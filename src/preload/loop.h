@@ -86,7 +86,7 @@ void loop_forget_all(void);
 extern uint64_t loop_threshold_ns;
 
 /* The calling thread is about to wait: its turn ends. */
-static inline void loop_end_turn(struct loop *loop)
+__attribute__((always_inline)) static inline void loop_end_turn(struct loop *loop)
 {
 	uint64_t begin = atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed);
 	uint64_t now = clock_now_ns(), turn = now > begin ? now - begin : 0;
@@ -115,7 +115,8 @@ static inline void loop_begin_turn(struct loop *loop)
 	atomic_store_explicit(&loop->turn_begin_ns, clock_now_ns(), memory_order_release);
 }
 
-static inline struct loop *loop_enter(int32_t descriptor, enum wait_call wait)
+__attribute__((always_inline)) static inline struct loop *loop_enter(
+	int32_t descriptor, enum wait_call wait)
 {
 	struct loop *loop = thread.loop;
 
