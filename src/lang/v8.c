@@ -5,26 +5,18 @@
  * tables, positions in the source and the functions that were inlined. Each step that fails leaves
  * the frame with less said about it. Tier B; capture_sig is tier A.
  */
+#include "v8.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "lang.h"
-#include "v8_code.h"
+#include "v8_capture.h"
 #include "v8_frame.h"
-#include "v8_heap.h"
-#include "v8_image.h"
-#include "v8_name.h"
 #include "v8_position.h"
-#include "v8_script.h"
 
-struct v8 {
-	struct lang_target target;
-	struct v8_image image;
-	struct v8_heap heap;
-	struct v8_codes codes;
-	struct v8_names *names;
-	struct v8_scripts *scripts;
-	char files[LANG_INLINE_MAX][V8_SCRIPT_FILE_BYTES]; /* of the frames named last */
+enum {
+	RDI = 5,                /* DWARF's number: the function, when it is called */
+	RETURN_SCAN_WORDS = 32, /* what a builtin without a frame may have pushed */
 };
 
 static int v8_open(void **ret, const struct lang_target *target, const char **ret_reason)
@@ -63,40 +55,43 @@ static void v8_refresh(void *lang)
 
 static bool v8_owns(void *lang, uint64_t pc)
 {
-	const struct v8 *v8 = lang;
+	return v8_frame_owns(lang, pc);
+}
 
-	return v8_image_is_builtin(&v8->image, pc) || v8_frame_is_generated(v8->target.maps, pc);
+/* Each question may read so much of the target, and no more. */
+static struct v8 *begin(void *lang)
+{
+	struct v8 *v8 = lang;
+
+	v8->heap.reads_left = V8_READS_MAX;
+	return v8;
 }
 
 static int v8_step(void *lang, const struct unwind_sample *sample, const struct unwind_frame *frame,
 	struct unwind_frame *ret_caller)
 {
-	const struct v8 *v8 = lang;
-
-	return v8_frame_step(&v8->image, v8->target.maps, sample, frame, ret_caller);
+	return v8_frame_step(begin(lang), sample, frame, ret_caller);
 }
 
 static int v8_resync(
 	void *lang, const struct unwind_sample *sample, uint64_t sp, struct unwind_frame *ret)
 {
-	struct v8 *v8 = lang;
-
-	v8->heap.reads_left = V8_READS_MAX;
-	return v8_frame_resync(&v8->image, v8->target.maps, &v8->heap, sample, sp, ret);
+	return v8_frame_resync(begin(lang), sample, sp, ret);
 }
 
-static size_t v8_capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
+static size_t capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
 	struct unwind_slot *slots, size_t capacity)
 {
 	const struct v8 *v8 = lang;
 
-	return v8_frame_capture_sig(
+	return v8_capture_sig(
 		&v8->image.layout, v8->target.pid, fp, sp, stack_end, slots, capacity);
 }
 
 /* What is known of a frame on the way to its name. */
 struct naming {
 	struct v8 *v8;
+	const struct unwind_sample *sample;
 	const struct unwind_frame *frame;
 	bool innermost;
 	struct v8_frame_slots slots;
@@ -120,11 +115,11 @@ static const struct unwind_slot *captured_slot(const struct unwind_sample *sampl
  * The function of the frame. What was captured with the sample is preferred: a JSFunction may have
  * moved since, its SharedFunctionInfo hardly ever does.
  */
-static bool find_function(struct naming *naming, const struct unwind_sample *sample)
+static bool find_function(struct naming *naming)
 {
 	struct v8_heap *heap = &naming->v8->heap;
 	const struct v8_layout *layout = heap->layout;
-	const struct unwind_slot *slot = captured_slot(sample, naming->frame->fp);
+	const struct unwind_slot *slot = captured_slot(naming->sample, naming->frame->fp);
 	uint64_t shared;
 
 	if (v8_is_function(heap, naming->slots.function) &&
@@ -141,27 +136,35 @@ static bool find_function(struct naming *naming, const struct unwind_sample *sam
 	return naming->shared != 0;
 }
 
+/* Adds a frame of which nothing is known but that it is one of V8's functions. */
+static struct lang_frame *add_unknown(struct naming *naming)
+{
+	struct lang_frame *frame = &naming->frames[naming->count++];
+
+	*frame = (struct lang_frame){
+		.kind = naming->kind,
+		.doubt = DOUBT_NO_NAME,
+		.function = "",
+		.file = "",
+	};
+	return frame;
+}
+
 /* Adds the frame of a function, at a position in its script (-1: unknown). */
 static void add_frame(struct naming *naming, uint64_t shared, int32_t position)
 {
 	struct v8 *v8 = naming->v8;
-	struct lang_frame *frame = &naming->frames[naming->count];
 	char *file = v8->files[naming->count];
+	struct lang_frame *frame = add_unknown(naming);
 	struct v8_function function;
 	struct v8_script *script;
 	uint32_t column;
 
-	*frame = (struct lang_frame){
-		.kind = naming->kind, .doubt = naming->doubt, .function = "", .file = ""};
-	naming->count++;
-	if (v8_name_find(v8->names, &v8->heap, shared, &function)) {
-		frame->doubt = DOUBT_NO_NAME;
+	if (v8_name_find(v8->names, &v8->heap, shared, &function))
 		return;
-	}
+	frame->doubt = naming->doubt;
 	frame->function = function.name;
-	if (!function.script)
-		return;
-	script = v8_script_get(v8->scripts, &v8->heap, function.script);
+	script = function.script ? v8_script_get(v8->scripts, &v8->heap, function.script) : NULL;
 	if (!script)
 		return;
 	memcpy(file, v8_script_file(script), V8_SCRIPT_FILE_BYTES);
@@ -186,33 +189,18 @@ static int32_t bytecode_position(struct v8_heap *heap, uint64_t bytecode_array, 
 	return position.offset;
 }
 
-/* The frame's own byte code, or else the function's: it may have moved since the sample. */
-static bool find_bytecode(struct naming *naming, uint64_t *ret)
-{
-	struct v8_heap *heap = &naming->v8->heap;
-
-	if (v8_is(heap, naming->slots.bytecode_array, heap->layout->type_bytecode_array)) {
-		*ret = naming->slots.bytecode_array;
-		return true;
-	}
-	return !v8_code_bytecode(heap, naming->shared, ret);
-}
-
 static void name_interpreted(struct naming *naming)
 {
 	struct v8_heap *heap = &naming->v8->heap;
 	int64_t offset =
 		(int64_t)v8_smi(naming->slots.bytecode_offset) - (heap->layout->bytecode_data - 1);
-	int32_t position = -1;
-	uint64_t bytecode;
 
 	naming->kind = FRAME_JS_INTERPRETED;
-	if (find_bytecode(naming, &bytecode) && v8_is_smi(naming->slots.bytecode_offset))
-		position = bytecode_position(heap, bytecode, offset);
 	/* The offset is stored when the interpreter calls something, not at each byte code. */
 	if (naming->innermost)
 		naming->doubt = DOUBT_LINE_APPROXIMATE;
-	add_frame(naming, naming->shared, position);
+	add_frame(naming, naming->shared,
+		bytecode_position(heap, naming->slots.bytecode_array, offset));
 }
 
 static void name_baseline(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
@@ -223,7 +211,7 @@ static void name_baseline(struct naming *naming, const struct v8_code *code, int
 	int64_t offset;
 
 	naming->kind = FRAME_JS_BASELINE;
-	if (find_bytecode(naming, &bytecode)) {
+	if (!v8_code_bytecode_of(&v8->heap, code->object, &bytecode)) {
 		offset = v8_position_baseline(
 			&v8->heap, &v8->image.sizes, code->positions, bytecode, pc_offset);
 		if (offset >= 0)
@@ -236,7 +224,7 @@ static void name_baseline(struct naming *naming, const struct v8_code *code, int
 static void name_optimised(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
 {
 	struct v8_heap *heap = &naming->v8->heap;
-	struct v8_position position = {.offset = -1};
+	struct v8_position position;
 
 	naming->kind = code->kind == V8_CODE_MAGLEV ? FRAME_JS_MAGLEV : FRAME_JS_TURBOFAN;
 	/* Only calls have positions: code between two of them shows the one before. */
@@ -256,72 +244,137 @@ static void name_optimised(struct naming *naming, const struct v8_code *code, in
 		naming->doubt = DOUBT_NONE;
 		position = v8_position_unpack(inlined.call_position);
 	}
-	if (position.inlining)
+	if (position.inlining) {
 		naming->doubt = DOUBT_DEPTH;
-	add_frame(naming, naming->shared, position.inlining ? -1 : position.offset);
+		position.offset = -1;
+	}
+	add_frame(naming, naming->shared, position.offset);
 }
 
-/* A function in generated code. */
-static void name_generated(struct naming *naming)
+static void name_code(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
+{
+	if (code->kind == V8_CODE_BASELINE)
+		name_baseline(naming, code, pc_offset);
+	else
+		name_optimised(naming, code, pc_offset);
+}
+
+/* A function that runs in generated code. The pc of a caller is that of the instruction after the
+ * call. */
+static void name_generated(struct naming *naming, uint64_t pc, bool is_return)
 {
 	struct v8 *v8 = naming->v8;
-	uint64_t shared, pc = naming->frame->pc;
 	struct v8_code code;
-	int64_t offset;
 
-	if (v8_code_find(&v8->codes, &v8->heap, naming->function, pc, &code)) {
+	if (v8_code_find(&v8->codes, &v8->heap, naming->function, pc, &code) ||
+		!v8_frame_runs(v8, &naming->slots, naming->shared, &code))
 		add_frame(naming, naming->shared, -1);
-		return;
+	else
+		name_code(naming, &code, (int64_t)(pc - code.start) - is_return);
+}
+
+/*
+ * A builtin without a frame, called from generated code: the return address into that code is the
+ * last thing it found on the stack, below what it has pushed since.
+ */
+static bool find_return(struct naming *naming, uint64_t *ret)
+{
+	struct v8 *v8 = naming->v8;
+	struct v8_code code;
+
+	for (uint64_t i = 0; i < RETURN_SCAN_WORDS; i++) {
+		uint64_t address = naming->frame->sp + 8 * i;
+
+		if (address >= naming->frame->fp || !unwind_stack_u64(naming->sample, address, ret))
+			return false;
+		if (v8_frame_is_generated(v8, *ret) &&
+			!v8_code_find(&v8->codes, &v8->heap, naming->function, *ret, &code) &&
+			v8_frame_runs(v8, &naming->slots, naming->shared, &code))
+			return true;
 	}
-	/* The pc of a caller is that of the instruction after the call. */
-	offset = (int64_t)(pc - code.start) - (naming->innermost ? 0 : 1);
-	if (code.kind == V8_CODE_BASELINE) {
-		name_baseline(naming, &code, offset);
-	} else if ((code.kind == V8_CODE_MAGLEV || code.kind == V8_CODE_TURBOFAN) &&
-		   !v8_code_shared(&v8->heap, &code, &shared) && shared == naming->shared) {
-		name_optimised(naming, &code, offset);
+	return false;
+}
+
+/* A function whose pc lies in a builtin: the interpreter, a builtin that is the function itself, or
+ * one that it called. */
+static void name_in_builtin(struct naming *naming)
+{
+	struct v8_heap *heap = &naming->v8->heap;
+	uint64_t bytecode, pc;
+
+	if (v8_is(heap, naming->slots.bytecode_array, heap->layout->type_bytecode_array) &&
+		v8_is_smi(naming->slots.bytecode_offset)) {
+		name_interpreted(naming);
+	} else if (v8_code_bytecode(heap, naming->shared, &bytecode)) {
+		struct v8_function function;
+
+		/* Those without a name are V8's own, like the one that resumes an async function.
+		 */
+		naming->kind = FRAME_JS_BUILTIN;
+		if (!v8_name_find(naming->v8->names, heap, naming->shared, &function) &&
+			function.name[0])
+			add_frame(naming, naming->shared, -1);
+	} else if (naming->innermost && find_return(naming, &pc)) {
+		name_generated(naming, pc, true);
 	} else {
 		add_frame(naming, naming->shared, -1);
 	}
 }
 
-static size_t v8_frame(void *lang, const struct unwind_sample *sample,
+/* Code at the top of the stack that has no frame (v8_frame_is_bare): it stands at its function's
+ * beginning or end. */
+static bool name_bare(struct naming *naming)
+{
+	struct v8 *v8 = naming->v8;
+	struct v8_heap *heap = &v8->heap;
+	const struct v8_layout *layout = heap->layout;
+	uint64_t function = naming->sample->registers[RDI], address, shared, object;
+	struct v8_function about;
+	struct v8_code code;
+
+	if (!naming->innermost || !v8_frame_is_generated(v8, naming->frame->pc) ||
+		v8_code_find(&v8->codes, heap, 0, naming->frame->pc, &code) ||
+		!v8_frame_is_bare(v8, naming->sample, naming->frame, &code, &address))
+		return false;
+	naming->kind = code.kind == V8_CODE_BASELINE ? FRAME_JS_BASELINE
+		       : code.kind == V8_CODE_MAGLEV ? FRAME_JS_MAGLEV
+						     : FRAME_JS_TURBOFAN;
+	naming->doubt = DOUBT_LINE_APPROXIMATE;
+	if (v8_code_shared(heap, &code, &shared) &&
+		(!v8_is_function(heap, function) ||
+			v8_field(heap, function, layout->function_code, &object) ||
+			object != code.object ||
+			v8_field(heap, function, layout->function_shared, &shared)))
+		return code.kind == V8_CODE_OTHER || add_unknown(naming);
+	if (!v8_name_find(v8->names, heap, shared, &about))
+		add_frame(naming, shared, about.start);
+	return true;
+}
+
+static size_t frame(void *lang, const struct unwind_sample *sample,
 	const struct unwind_frame *frame, bool innermost, struct lang_frame *ret)
 {
-	struct v8 *v8 = lang;
+	struct v8 *v8 = begin(lang);
 	struct naming naming = {
 		.v8 = v8,
+		.sample = sample,
 		.frame = frame,
-		.innermost = innermost,
+		.innermost = innermost && v8_frame_is_innermost(sample, frame),
+		.slots = v8_frame_slots(&v8->image.layout, sample, frame),
 		.kind = FRAME_JS_UNKNOWN,
 		.doubt = frame->bridged ? DOUBT_BRIDGED : DOUBT_NONE,
 		.frames = ret,
 	};
-	uint64_t bytecode;
 
-	v8->heap.reads_left = V8_READS_MAX;
 	v8_names_begin(v8->names);
-	v8_frame_slots(&naming.slots, &v8->image.layout, sample, frame->fp);
-	if (naming.slots.shape != V8_FRAME_FUNCTION)
-		return 0;
-	if (!find_function(&naming, sample)) {
-		ret[0] = (struct lang_frame){.kind = FRAME_JS_UNKNOWN,
-			.doubt = DOUBT_NO_NAME,
-			.function = "",
-			.file = ""};
-		return 1;
-	}
-	if (v8_frame_is_generated(v8->target.maps, frame->pc)) {
-		name_generated(&naming);
-	} else if (v8_is(&v8->heap, naming.slots.bytecode_array,
-			   v8->image.layout.type_bytecode_array)) {
-		name_interpreted(&naming);
-	} else {
-		/* A builtin that is a function itself, like Array.prototype.forEach. */
-		if (v8_code_bytecode(&v8->heap, naming.shared, &bytecode))
-			naming.kind = FRAME_JS_BUILTIN;
-		add_frame(&naming, naming.shared, -1);
-	}
+	if (name_bare(&naming) || naming.slots.shape != V8_FRAME_FUNCTION)
+		return naming.count;
+	if (!find_function(&naming))
+		add_unknown(&naming);
+	else if (v8_frame_is_generated(v8, frame->pc))
+		name_generated(&naming, frame->pc, !naming.innermost);
+	else
+		name_in_builtin(&naming);
 	return naming.count;
 }
 
@@ -333,6 +386,6 @@ const struct lang_ops lang_v8 = {
 	.owns = v8_owns,
 	.step = v8_step,
 	.resync = v8_resync,
-	.frame = v8_frame,
-	.capture_sig = v8_capture_sig,
+	.frame = frame,
+	.capture_sig = capture_sig,
 };

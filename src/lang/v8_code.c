@@ -2,15 +2,16 @@
 #include "v8_code.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum {
 	OBJECT_TAG = 1,
 	CODE_SIZE_MAX = 16 << 20,
+	CODE_ALIGNMENT = 32, /* of the first instruction; 64 in later versions */
 	SCAN_CHUNK = 4096,
 	SCAN_MAX = 1 << 20,    /* how far before the pc a header is looked for */
 	STREAM_LINK_WORDS = 4, /* the Code object is in one of these words after the map */
-	STREAM_HEADER_MAX = 256,
-	SHARED_WRAPPED = 8, /* offset in SharedFunctionInfoWrapper */
+	SHARED_WRAPPED = 8,    /* offset in SharedFunctionInfoWrapper */
 	INTERPRETER_BYTECODE = 8,
 	INLINED_BYTES = 16, /* V8: struct InliningPosition { SourcePosition; int; } */
 };
@@ -78,32 +79,31 @@ static void learn(struct v8_codes *codes, const struct v8_code *code)
 	codes->next = (codes->next + 1) % V8_CODES_MAX;
 }
 
-/*
- * Whether an instruction stream (before V8 11: a Code object) that holds pc begins at `address`, of
- * which words[0] is the first word.
+/* Whether the words are those that an instruction stream begins with (before V8 11: a Code object).
  */
-static bool begins_here(struct v8_codes *codes, struct v8_heap *heap, uint64_t address,
-	const uint64_t *words, uint64_t pc, struct v8_code *ret)
+static bool is_stream(
+	struct v8_codes *codes, struct v8_heap *heap, uint64_t address, const uint64_t *words)
 {
 	const struct v8_layout *layout = heap->layout;
 
-	if (!v8_is_object(words[0]) || (codes->stream_map && words[0] != codes->stream_map))
-		return false;
-	if (!codes->stream_map &&
-		!v8_is(heap, address + OBJECT_TAG,
-			layout->code_inline ? layout->type_code : layout->type_instruction_stream))
-		return false;
-	if (layout->code_inline && holds(heap, address + OBJECT_TAG, pc, ret)) {
-		codes->stream_map = words[0];
-		return true;
-	}
-	for (int i = 1; i <= STREAM_LINK_WORDS && !layout->code_inline; i++) {
-		if (holds(heap, words[i], pc, ret) && ret->start > address &&
-			ret->start - address <= STREAM_HEADER_MAX) {
-			codes->stream_map = words[0];
-			return true;
-		}
-	}
+	if (codes->stream_map)
+		return words[0] == codes->stream_map;
+	return v8_is_object(words[0]) && v8_is_object(words[1]) &&
+	       v8_is(heap, address + OBJECT_TAG,
+		       layout->code_inline ? layout->type_code : layout->type_instruction_stream);
+}
+
+/* Whether the instruction stream at `address` holds pc, by the Code object that one of its first
+ * words links to. */
+static bool stream_holds(struct v8_heap *heap, uint64_t address, const uint64_t *words, uint64_t pc,
+	struct v8_code *ret)
+{
+	if (heap->layout->code_inline)
+		return holds(heap, address + OBJECT_TAG, pc, ret);
+	for (int i = 1; i <= STREAM_LINK_WORDS; i++)
+		if (v8_is_object(words[i]) && holds(heap, words[i], pc, ret))
+			return ret->start ==
+			       address + (uint64_t)(int64_t)heap->layout->stream_header;
 	return false;
 }
 
@@ -111,22 +111,33 @@ static bool scan_back(
 	struct v8_codes *codes, struct v8_heap *heap, uint64_t pc, struct v8_code *ret)
 {
 	enum { WORDS = SCAN_CHUNK / 8 };
+	uint64_t header = (uint64_t)(int64_t)heap->layout->stream_header;
 	/* The chunk, and the words after it that a header at its end reaches into. */
 	uint64_t words[WORDS + STREAM_LINK_WORDS] = {0};
 	uint64_t chunk = pc & ~(uint64_t)(SCAN_CHUNK - 1);
 
 	for (uint64_t scanned = 0; scanned < SCAN_MAX && chunk; scanned += SCAN_CHUNK) {
-		for (int i = 0; i < STREAM_LINK_WORDS; i++)
-			words[WORDS + i] = words[i];
+		memcpy(words + WORDS, words, STREAM_LINK_WORDS * sizeof(words[0]));
 		if (v8_read(heap, chunk, words, SCAN_CHUNK))
 			return false;
-		for (int i = WORDS - 1; i >= 0; i--)
-			if (chunk + 8 * (uint64_t)i < pc &&
-				begins_here(
-					codes, heap, chunk + 8 * (uint64_t)i, words + i, pc, ret))
+		for (int i = WORDS - 1; i >= 0; i--) {
+			uint64_t address = chunk + 8 * (uint64_t)i;
+
+			if (address >= pc || (address + header) % CODE_ALIGNMENT ||
+				!is_stream(codes, heap, address, words + i))
+				continue;
+			if (stream_holds(heap, address, words + i, pc, ret)) {
+				codes->stream_map = words[i];
 				return true;
+			}
+			/* The nearest header is of other code, or of freed one. */
+			if (codes->stream_map)
+				return false;
+		}
 		chunk -= SCAN_CHUNK;
 	}
+	/* Each isolate may have a map of its own: the next question starts anew. */
+	codes->stream_map = 0;
 	return false;
 }
 
@@ -206,32 +217,38 @@ int v8_code_inlined(
 	return unwrap(heap, literal, &ret->shared);
 }
 
-int v8_code_bytecode(struct v8_heap *heap, uint64_t shared, uint64_t *ret)
+int v8_code_bytecode_of(struct v8_heap *heap, uint64_t object, uint64_t *ret)
 {
 	const struct v8_layout *layout = heap->layout;
-	uint64_t value;
 
-	if (v8_field(heap, shared, layout->shared_data, &value))
-		return -ENOENT;
 	/* Baseline code leads to interpreter data, which leads to the byte code. */
 	for (int i = 0; i < 3; i++) {
-		int type = v8_type(heap, value);
+		int type = v8_type(heap, object);
 		struct v8_code code;
 
 		if (type < 0)
 			return -ENOENT;
 		if (type == layout->type_bytecode_array) {
-			*ret = value;
+			*ret = object;
 			return 0;
 		}
 		if (type == layout->type_interpreter_data) {
-			if (v8_field(heap, value, INTERPRETER_BYTECODE, &value))
+			if (v8_field(heap, object, INTERPRETER_BYTECODE, &object))
 				return -ENOENT;
-		} else if (v8_code_read(heap, value, &code) || code.kind != V8_CODE_BASELINE) {
+		} else if (v8_code_read(heap, object, &code) || code.kind != V8_CODE_BASELINE) {
 			return -ENOENT;
 		} else {
-			value = code.deoptimization;
+			object = code.deoptimization;
 		}
 	}
 	return -ENOENT;
+}
+
+int v8_code_bytecode(struct v8_heap *heap, uint64_t shared, uint64_t *ret)
+{
+	uint64_t object;
+
+	if (v8_field(heap, shared, heap->layout->shared_data, &object))
+		return -ENOENT;
+	return v8_code_bytecode_of(heap, object, ret);
 }

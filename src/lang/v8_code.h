@@ -23,8 +23,7 @@ struct v8_code {
 
 /* What was learned about where code is: checked again at each use. */
 struct v8_codes {
-	uint64_t stream_map;    /* the map word of instruction streams; 0: not yet known */
-	uint64_t stream_header; /* bytes from there to the first instruction */
+	uint64_t stream_map; /* the first word of instruction streams; 0: not yet seen */
 	size_t next;
 	struct {
 		uint64_t start, end, object;
@@ -46,6 +45,9 @@ int v8_code_shared(struct v8_heap *heap, const struct v8_code *code, uint64_t *r
  * interpreter data). Returns 0; -ENOENT if the function is not compiled or is a builtin.
  */
 int v8_code_bytecode(struct v8_heap *heap, uint64_t shared, uint64_t *ret);
+/* The same from an object on that way: baseline code, interpreter data, or a BytecodeArray itself.
+ */
+int v8_code_bytecode_of(struct v8_heap *heap, uint64_t object, uint64_t *ret);
 /* One inlined call of optimised code: the function that was inlined, and where it was called from.
  */
 struct v8_inlined {

@@ -46,9 +46,10 @@ struct v8_layout {
 	int32_t bytecode_length, bytecode_data, bytecode_positions;
 
 	int32_t code_start, code_size, code_flags, code_positions, code_deoptimization;
+	int32_t stream_header; /* from an instruction stream's start to its instructions */
 	bool code_inline; /* instructions follow the Code object's header: code_start is an offset,
 			     no field */
-	int32_t code_kind_mask, code_kind_interpreted, code_kind_baseline;
+	int32_t code_kind_mask, code_kind_baseline;
 	int32_t deopt_literals, deopt_shared, deopt_inlining; /* indexes */
 	bool positions_flagged; /* code deltas carry two flag bits instead of a sign (V8 14) */
 };

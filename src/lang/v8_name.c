@@ -79,12 +79,16 @@ static bool scope_name(struct v8_heap *heap, uint64_t scope, int32_t index, char
 static void read_scope(struct v8_heap *heap, uint64_t scope, char *name, int32_t *ret_start)
 {
 	const struct v8_layout *layout = heap->layout;
-	int32_t flags, locals, index, start, end;
+	int32_t locals, index, start, end;
+	uint64_t flags;
 
-	if (scope_smi(heap, scope, SCOPE_FLAGS, &flags) ||
+	if (scope_word(heap, scope, SCOPE_FLAGS, &flags) ||
 		scope_smi(heap, scope, layout->scope_context_locals, &locals) || locals < 0 ||
 		locals > SCOPE_LOCALS_MAX)
 		return;
+	/* A small integer, or (V8 13) 32 bits as they are. */
+	if (v8_is_smi(flags))
+		flags >>= 32;
 	index = layout->scope_variables +
 		(locals < SCOPE_LOCALS_INLINE_MAX ? 2 * locals : 1 + locals);
 	if (flags & SCOPE_SAVED_CLASS_VARIABLE)
