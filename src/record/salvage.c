@@ -123,19 +123,24 @@ static int64_t look(struct salvage *salvage, size_t bytes)
 	return (int64_t)salvage->used;
 }
 
-/* Skips to the next byte after `at` that may begin a block. */
+/*
+ * Skips to the next byte after `at` that may begin a block: a whole magic, or the part of one that
+ * stands at the window's end.
+ */
 static void skip_to_magic(struct salvage *salvage)
 {
 	const uint8_t *from = salvage->window + salvage->at + 1;
 	size_t left = salvage->used - salvage->at - 1;
 	const uint8_t *magic = memmem(from, left, block_magic, MAGIC_BYTES);
+	size_t part = left < MAGIC_BYTES ? left : MAGIC_BYTES - 1;
 
-	if (magic)
+	if (magic) {
 		skip(salvage, (size_t)(magic - from) + 1);
-	else if (left >= MAGIC_BYTES)
-		skip(salvage, left - (MAGIC_BYTES - 1) + 1); /* its begin may be at the end */
-	else
-		skip(salvage, 1);
+		return;
+	}
+	while (part > 0 && memcmp(from + left - part, block_magic, part) != 0)
+		part--;
+	skip(salvage, left - part + 1);
 }
 
 static bool crc_is_right(struct salvage *salvage, const uint8_t *block, size_t length)
