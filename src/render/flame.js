@@ -33,9 +33,8 @@ function label(frame, width) {
 	if (columns < 3)
 		return '';
 	const file = frame.place.slice(frame.place.lastIndexOf('/') + 1);
-	const long = file && !frame.name.includes(file) ? `${frame.name}  ${file}` : frame.name;
-	if (long.length <= columns)
-		return long;
+	if (/:\d+$/.test(file) && frame.name.length + 2 + file.length <= columns)
+		return `${frame.name}  ${file}`;
 	return frame.name.length <= columns ? frame.name : `${frame.name.slice(0, columns - 1)}…`;
 }
 

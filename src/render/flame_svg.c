@@ -119,6 +119,30 @@ static void write_place(const struct drawing *drawing, const struct flame_node *
 	}
 }
 
+/* "hashPassword  server.js:8" if there is room for all of it, else as much of the name as fits. */
+static void write_label(const struct drawing *drawing, const struct flame_node *node, double width)
+{
+	const char *name = name_of(drawing, node),
+		   *file = node->frame ? frame_file(node->frame) : "";
+	const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+	size_t columns = width > 6 ? (size_t)((width - 6) / COLUMN) : 0;
+	char line[16] = "";
+
+	if (columns < 3)
+		return;
+	if (node->line > 0)
+		snprintf(line, sizeof(line), ":%u", node->line);
+	fputs("<text x=\"3\" y=\"13\">", drawing->out);
+	xml_text_cut(drawing->out, name, columns);
+	if (base[0] != '\0' &&
+		glyph_text_columns(name) + 2 + glyph_text_columns(base) + strlen(line) <= columns) {
+		fputs("  ", drawing->out);
+		xml_text(drawing->out, base);
+		fputs(line, drawing->out);
+	}
+	fputs("</text>", drawing->out);
+}
+
 /* Three lines, which the script reads too: name, place, figures. */
 static void write_tooltip(
 	const struct drawing *drawing, const struct flame_node *node, enum colour colour)
@@ -145,7 +169,6 @@ static void write_node(struct drawing *drawing, const struct flame_node *node)
 	unsigned y = HEAD + (drawing->tree.depth - node->depth) * ROW;
 	enum colour colour = colour_of(drawing, node);
 	const char *name = name_of(drawing, node);
-	size_t columns = width > 6 ? (size_t)((width - 6) / COLUMN) : 0;
 	FILE *out = drawing->out;
 
 	if (node == drawing->tree.nodes)
@@ -158,12 +181,8 @@ static void write_node(struct drawing *drawing, const struct flame_node *node)
 		x, y, width, ROW - 1, (unsigned long long)node->begin_ns,
 		(unsigned long long)node->total_ns);
 	write_tooltip(drawing, node, colour);
-	fputs("<rect width=\"100%\" height=\"100%\"/>", out);
-	if (columns >= 3) {
-		fputs("<text x=\"3\" y=\"13\">", out);
-		xml_text_cut(out, name, columns);
-		fputs("</text>", out);
-	}
+	fputs("<rect width=\"100%\" height=\"100%\" rx=\"2\"/>", out);
+	write_label(drawing, node, width);
 	fputs("</svg>\n", out);
 }
 

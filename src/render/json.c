@@ -20,9 +20,9 @@ static const char *known(const char *text)
 static void write_line(struct json_writer *json, const char *name, uint32_t line)
 {
 	if (line > 0)
-		json_integer(json, name, line);
+		json_writer_integer(json, name, line);
 	else
-		json_null(json, name);
+		json_writer_null(json, name);
 }
 
 static void write_recording(struct json_writer *json, const struct diagnosis *diagnosis)
@@ -34,17 +34,18 @@ static void write_recording(struct json_writer *json, const struct diagnosis *di
 			   recording->lost[LOSS_SAMPLE_TIMEOUT] +
 			   recording->lost[LOSS_SAMPLE_STACK];
 
-	json_open_object(json, "recording");
-	json_integer(json, "pid", recording->head.pid);
-	json_text(json, "runtime", known(recording->head.runtime));
-	json_text(json, "mode",
+	json_writer_open_object(json, "recording");
+	json_writer_integer(json, "pid", recording->head.pid);
+	json_writer_text(json, "runtime", known(recording->head.runtime));
+	json_writer_text(json, "mode",
 		recording->head.mode <= MODE_ATTACH ? modes[recording->head.mode] : NULL);
-	json_number(json, "seconds", diagnosis->seconds, 3);
-	json_open_row(json, "lost");
-	json_integer(json, "samples", samples);
-	json_integer(json, "blocks", recording->blocks_lost + recording->lost[LOSS_BLOCK_WRITE]);
-	json_close_object(json);
-	json_close_object(json);
+	json_writer_number(json, "seconds", diagnosis->seconds, 3);
+	json_writer_open_row(json, "lost");
+	json_writer_integer(json, "samples", samples);
+	json_writer_integer(
+		json, "blocks", recording->blocks_lost + recording->lost[LOSS_BLOCK_WRITE]);
+	json_writer_close_object(json);
+	json_writer_close_object(json);
 }
 
 /* Innermost first. A deep stack is cut to a window that holds the culprit and its next callers. */
@@ -53,21 +54,21 @@ static void write_stack(
 {
 	size_t first = 0;
 
-	json_open_array(json, "stack");
+	json_writer_open_array(json, "stack");
 	if (culprit->depth + STACK_CALLERS > STACK_MAX)
 		first = culprit->depth + STACK_CALLERS - STACK_MAX;
 	for (size_t i = first; i < culprit->stack->count && i < first + STACK_MAX; i++) {
 		const struct frame *frame = &culprit->stack->frames[i];
 
-		json_open_row(json, NULL);
-		json_text(json, "function", frame_name(frame, recording));
-		json_text(json, "file", known(frame_file(frame)));
+		json_writer_open_row(json, NULL);
+		json_writer_text(json, "function", frame_name(frame, recording));
+		json_writer_text(json, "file", known(frame_file(frame)));
 		write_line(json, "line", frame->line);
 		if (frame_module(frame))
-			json_text(json, "module", frame_module(frame));
-		json_close_object(json);
+			json_writer_text(json, "module", frame_module(frame));
+		json_writer_close_object(json);
 	}
-	json_close_array(json);
+	json_writer_close_array(json);
 }
 
 static void write_culprit(
@@ -79,81 +80,81 @@ static void write_culprit(
 	const struct culprit *culprit = &finding->culprit;
 
 	if (!finding->has_culprit) {
-		json_null(json, "culprit");
+		json_writer_null(json, "culprit");
 		return;
 	}
-	json_open_object(json, "culprit");
-	json_text(json, "function", culprit->function);
-	json_text(json, "file", known(culprit->file));
+	json_writer_open_object(json, "culprit");
+	json_writer_text(json, "function", culprit->function);
+	json_writer_text(json, "file", known(culprit->file));
 	write_line(json, "line", culprit->line);
 	write_line(json, "column", culprit->column);
 	write_line(json, "function_line", culprit->function_line);
-	json_text(json, "module", known(culprit->module));
-	json_text(json, "basis", bases[culprit->basis]);
-	json_number(json, "share", culprit->share, 3);
-	json_number(json, "share_of_kind", culprit->share_of_kind, 3);
+	json_writer_text(json, "module", known(culprit->module));
+	json_writer_text(json, "basis", bases[culprit->basis]);
+	json_writer_number(json, "share", culprit->share, 3);
+	json_writer_number(json, "share_of_kind", culprit->share_of_kind, 3);
 	write_stack(json, culprit, recording);
-	json_close_object(json);
+	json_writer_close_object(json);
 }
 
 static void write_loop(struct json_writer *json, const struct loop *loop)
 {
 	if (!loop) {
-		json_null(json, "loop");
+		json_writer_null(json, "loop");
 		return;
 	}
-	json_open_row(json, "loop");
-	json_integer(json, "tid", loop->record.tid);
-	json_text(json, "thread", known(loop->record.thread));
-	json_close_object(json);
+	json_writer_open_row(json, "loop");
+	json_writer_integer(json, "tid", loop->record.tid);
+	json_writer_text(json, "thread", known(loop->record.thread));
+	json_writer_close_object(json);
 }
 
 static void write_stall(struct json_writer *json, const struct stall_figures *stall)
 {
-	json_open_object(json, "stall");
-	json_integer(json, "count", stall->count);
-	json_number(json, "total_ms", stall->total_ms, 1);
-	json_number(json, "max_ms", stall->max_ms, 1);
-	json_number(json, "p50_ms", stall->p50_ms, 1);
-	json_number(json, "p99_ms", stall->p99_ms, 1);
-	json_number(json, "lost_share", stall->lost_share, 4);
-	json_text(json, "syscall", stall->syscall);
-	json_close_object(json);
+	json_writer_open_object(json, "stall");
+	json_writer_integer(json, "count", stall->count);
+	json_writer_number(json, "total_ms", stall->total_ms, 1);
+	json_writer_number(json, "max_ms", stall->max_ms, 1);
+	json_writer_number(json, "p50_ms", stall->p50_ms, 1);
+	json_writer_number(json, "p99_ms", stall->p99_ms, 1);
+	json_writer_number(json, "lost_share", stall->lost_share, 4);
+	json_writer_text(json, "syscall", stall->syscall);
+	json_writer_close_object(json);
 }
 
 static void write_finding(
 	struct json_writer *json, const struct finding *finding, struct recording *recording)
 {
-	json_open_object(json, NULL);
-	json_integer(json, "id", finding->id);
-	json_text(json, "kind", finding_kind_name(finding->kind));
-	json_text(json, "cause", finding_cause_name(finding->cause));
-	json_text(json, "severity", severity_name(finding->severity));
-	json_number(json, "confidence", finding->confidence, 2);
+	json_writer_open_object(json, NULL);
+	json_writer_integer(json, "id", finding->id);
+	json_writer_text(json, "kind", finding_kind_name(finding->kind));
+	json_writer_text(json, "cause", finding_cause_name(finding->cause));
+	json_writer_text(json, "severity", severity_name(finding->severity));
+	json_writer_number(json, "confidence", finding->confidence, 2);
 	if (finding->because_of)
-		json_integer(json, "because_of", finding->because_of);
+		json_writer_integer(json, "because_of", finding->because_of);
 	else
-		json_null(json, "because_of");
-	json_text(json, "summary", finding->summary);
+		json_writer_null(json, "because_of");
+	json_writer_text(json, "summary", finding->summary);
 	write_culprit(json, finding, recording);
 	write_loop(json, finding->loop);
 	if (finding->kind == FINDING_STALL)
 		write_stall(json, &finding->stall);
-	json_close_object(json);
+	json_writer_close_object(json);
 }
 
 int render_json(FILE *out, const struct diagnosis *diagnosis)
 {
 	struct json_writer json;
 
-	json_init(&json, out);
-	json_open_object(&json, NULL);
-	json_text(&json, "holter", HOLTER_VERSION);
+	json_writer_init(&json, out);
+	json_writer_open_object(&json, NULL);
+	json_writer_text(&json, "holter", HOLTER_VERSION);
 	write_recording(&json, diagnosis);
-	json_open_array(&json, "findings");
+	json_writer_open_array(&json, "findings");
 	for (size_t i = 0; i < diagnosis->finding_count; i++)
 		write_finding(&json, &diagnosis->findings[i], diagnosis->recording);
-	json_close_array(&json);
-	json_close_object(&json);
+	json_writer_close_array(&json);
+	json_writer_close_object(&json);
 	return ferror(out) ? -EIO : 0;
 }

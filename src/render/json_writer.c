@@ -11,7 +11,7 @@
 
 #include "glyph.h"
 
-void json_init(struct json_writer *json, FILE *out)
+void json_writer_init(struct json_writer *json, FILE *out)
 {
 	*json = (struct json_writer){.out = out};
 }
@@ -91,58 +91,58 @@ static void close_value(struct json_writer *json, char bracket)
 		fputc('\n', json->out);
 }
 
-void json_open_object(struct json_writer *json, const char *name)
+void json_writer_open_object(struct json_writer *json, const char *name)
 {
 	open_value(json, name, '{', false);
 }
 
-void json_open_row(struct json_writer *json, const char *name)
+void json_writer_open_row(struct json_writer *json, const char *name)
 {
 	open_value(json, name, '{', true);
 }
 
-void json_close_object(struct json_writer *json)
+void json_writer_close_object(struct json_writer *json)
 {
 	close_value(json, '}');
 }
 
-void json_open_array(struct json_writer *json, const char *name)
+void json_writer_open_array(struct json_writer *json, const char *name)
 {
 	open_value(json, name, '[', false);
 }
 
-void json_close_array(struct json_writer *json)
+void json_writer_close_array(struct json_writer *json)
 {
 	close_value(json, ']');
 }
 
-void json_text(struct json_writer *json, const char *name, const char *text)
+void json_writer_text(struct json_writer *json, const char *name, const char *text)
 {
 	if (!text) {
-		json_null(json, name);
+		json_writer_null(json, name);
 		return;
 	}
 	begin_value(json, name);
 	write_text(json->out, text);
 }
 
-void json_integer(struct json_writer *json, const char *name, uint64_t value)
+void json_writer_integer(struct json_writer *json, const char *name, uint64_t value)
 {
 	begin_value(json, name);
 	fprintf(json->out, "%llu", (unsigned long long)value);
 }
 
-void json_number(struct json_writer *json, const char *name, double value, int digits)
+void json_writer_number(struct json_writer *json, const char *name, double value, int digits)
 {
 	if (!isfinite(value)) {
-		json_null(json, name);
+		json_writer_null(json, name);
 		return;
 	}
 	begin_value(json, name);
 	fprintf(json->out, "%.*f", digits, value);
 }
 
-void json_null(struct json_writer *json, const char *name)
+void json_writer_null(struct json_writer *json, const char *name)
 {
 	begin_value(json, name);
 	fputs("null", json->out);

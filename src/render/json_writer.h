@@ -22,16 +22,17 @@ struct json_writer {
 	bool inlined[JSON_DEPTH_MAX]; /* members of this depth share one line */
 };
 
-void json_init(struct json_writer *json, FILE *out);
+void json_writer_init(struct json_writer *json, FILE *out);
 /* Members have a name; elements of an array, and the outermost value, have null. */
-void json_open_object(struct json_writer *json, const char *name);
-void json_close_object(struct json_writer *json);
-void json_open_array(struct json_writer *json, const char *name);
-void json_close_array(struct json_writer *json);
-void json_text(struct json_writer *json, const char *name, const char *text); /* null: null */
-void json_integer(struct json_writer *json, const char *name, uint64_t value);
+void json_writer_open_object(struct json_writer *json, const char *name);
+void json_writer_close_object(struct json_writer *json);
+void json_writer_open_array(struct json_writer *json, const char *name);
+void json_writer_close_array(struct json_writer *json);
+void json_writer_text(
+	struct json_writer *json, const char *name, const char *text); /* null: null */
+void json_writer_integer(struct json_writer *json, const char *name, uint64_t value);
 /* Rounded to `digits` after the point; what is no number becomes null. */
-void json_number(struct json_writer *json, const char *name, double value, int digits);
-void json_null(struct json_writer *json, const char *name);
-/* Like json_open_object, with its members on one line. */
-void json_open_row(struct json_writer *json, const char *name);
+void json_writer_number(struct json_writer *json, const char *name, double value, int digits);
+void json_writer_null(struct json_writer *json, const char *name);
+/* Like json_writer_open_object, with its members on one line. */
+void json_writer_open_row(struct json_writer *json, const char *name);

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_render.c - what people and programs read: JSON, text, flame graph; hostile names in each
+ * (hazards 50, 51). */
+#include "suite.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "finding.h"
+#include "glyph.h"
+#include "json_writer.h"
+#include "made.h"
+#include "render.h"
+#include "xml.h"
+
+/* A name that would act on a terminal or a page, without the blanks that part frames in made_stack.
+ */
+#define HOSTILE "</title><script>x()</script>\"'&]]>\x1b[31m\xc2\x9b\xe2\x80\xae\xff"
+
+static struct recording *recording;
+static struct diagnosis diagnosis;
+static char *written;
+static size_t length;
+static FILE *out;
+
+static void begin(void)
+{
+	recording = made_recording("node 20.20.2", "/usr/bin/node");
+	out = open_memstream(&written, &length);
+}
+
+static void finish(void)
+{
+	fclose(out);
+	free(written);
+	made_free(recording);
+}
+
+static const char *result(void)
+{
+	fflush(out);
+	return written;
+}
+
+static void add_stalls(const char *stack)
+{
+	for (int i = 0; i < 10; i++)
+		made_plain(recording, i * 900, 150, stack, 11, -1);
+}
+
+static const struct {
+	const char *text, *visible;
+} quoted[] = {
+	{"plain", "plain"},
+	{"gr\xc3\xbc\xc3\x9f \xe6\x97\xa5", "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5"},
+	{"\x1b]0;x\x07", "\\x1b]0;x\\x07"},
+	{"a\tb\nc\x7f", "a\\x09b\\x0ac\\x7f"},
+	{"\xc2\x9b", "\\u{9b}"},
+	{"\xe2\x80\xae", "\\u{202e}"},
+	{"\xe2\x81\xa6", "\\u{2066}"},
+	{"\xef\xbb\xbf", "\\u{feff}"},
+	{"\xf3\xa0\x81\x81", "\\u{e0041}"},
+	/* No UTF-8: a lone byte, an overlong form, a surrogate, above the last, cut off. */
+	{"\xff", "\\xff"},
+	{"\xc0\xaf", "\\xc0\\xaf"},
+	{"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+	{"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+	{"\xe2\x82", "\\xe2\\x82"},
+};
+
+START_TEST(quoted_text_is_visible)
+{
+	render_quoted(out, quoted[_i].text);
+	ck_assert_str_eq(result(), quoted[_i].visible);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	size_t columns;
+	const char *cut;
+} cuts[] = {
+	{"abcdef", 6, "abcdef"},
+	{"abcdef", 5, "abcd…"},
+	{"abcdef", 1, "…"},
+	{"\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5", 6, "\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5"},
+	{"\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5", 4, "\xe6\x97\xa5…"},
+	/* An escape is never cut in two. */
+	{"ab\x1b"
+	 "cd",
+		5, "ab…"},
+	{"<<<<", 3, "&lt;&lt;…"},
+};
+
+START_TEST(cut_text_keeps_its_columns)
+{
+	xml_text_cut(out, cuts[_i].text, cuts[_i].columns);
+	ck_assert_str_eq(result(), cuts[_i].cut);
+}
+END_TEST
+
+START_TEST(json_holds_any_text)
+{
+	struct json_writer json;
+	json_t *read;
+
+	json_writer_init(&json, out);
+	json_writer_open_object(&json, NULL);
+	json_writer_text(&json, "hostile", HOSTILE);
+	json_writer_text(&json, "high", "\xf3\xa0\x81\x81");
+	json_writer_number(&json, "no number", 0.0 / 0.0, 2);
+	json_writer_open_array(&json, "empty");
+	json_writer_close_array(&json);
+	json_writer_close_object(&json);
+	/* Harmless in a page's script, and on a terminal. */
+	ck_assert_ptr_null(strchr(result(), '<'));
+	ck_assert_ptr_null(strchr(result(), '\x1b'));
+	ck_assert_ptr_null(strstr(result(), "\xe2\x80\xae"));
+	read = json_loads(result(), JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(read);
+	ck_assert_str_eq(json_string_value(json_object_get(read, "hostile")),
+		"</title><script>x()</script>\"'&]]>\x1b[31m\xc2\x9b\xe2\x80\xae\xef\xbf\xbd");
+	ck_assert_str_eq(json_string_value(json_object_get(read, "high")), "\xf3\xa0\x81\x81");
+	ck_assert(json_is_null(json_object_get(read, "no number")));
+	ck_assert_uint_eq(json_array_size(json_object_get(read, "empty")), 0);
+	json_decref(read);
+}
+END_TEST
+
+/* The members that programs rely on: holter-diagnose(1). */
+START_TEST(json_has_the_documented_shape)
+{
+	static const char *const members[] = {"id", "kind", "cause", "severity", "confidence",
+		"because_of", "summary", "culprit", "loop", "stall"};
+	static const char *const of_culprit[] = {"function", "file", "line", "column",
+		"function_line", "module", "basis", "share", "share_of_kind", "stack"};
+	static const char *const of_stall[] = {
+		"count", "total_ms", "max_ms", "p50_ms", "p99_ms", "lost_share", "syscall"};
+	json_t *read, *finding, *culprit, *stack;
+
+	add_stalls("sha!/usr/bin/node pbkdf2Sync@node:internal/crypto:62 hash@/app/s.js:8 "
+		   "()@/app/s.js:20");
+	recording->lost[LOSS_SAMPLE_SLOT] = 3;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_int_eq(render_json(out, &diagnosis), 0);
+	read = json_loads(result(), JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(read);
+	ck_assert_str_eq(json_string_value(json_object_get(read, "holter")), HOLTER_VERSION);
+	finding = json_object_get(read, "recording");
+	ck_assert_int_eq(json_integer_value(json_object_get(finding, "pid")), 42);
+	ck_assert_str_eq(json_string_value(json_object_get(finding, "mode")), "preload");
+	ck_assert_double_eq(json_number_value(json_object_get(finding, "seconds")), 10);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(json_object_get(finding, "lost"), "samples")),
+		3);
+
+	ck_assert_uint_eq(json_array_size(json_object_get(read, "findings")), 1);
+	finding = json_array_get(json_object_get(read, "findings"), 0);
+	ck_assert_uint_eq(json_object_size(finding), sizeof(members) / sizeof(members[0]));
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		ck_assert_msg(json_object_get(finding, members[i]) != NULL, "%s", members[i]);
+	culprit = json_object_get(finding, "culprit");
+	ck_assert_uint_eq(json_object_size(culprit), sizeof(of_culprit) / sizeof(of_culprit[0]));
+	for (size_t i = 0; i < sizeof(of_culprit) / sizeof(of_culprit[0]); i++)
+		ck_assert_msg(json_object_get(culprit, of_culprit[i]) != NULL, "%s", of_culprit[i]);
+	for (size_t i = 0; i < sizeof(of_stall) / sizeof(of_stall[0]); i++)
+		ck_assert_msg(
+			json_object_get(json_object_get(finding, "stall"), of_stall[i]) != NULL,
+			"%s", of_stall[i]);
+	ck_assert(json_is_null(json_object_get(culprit, "module")));
+	ck_assert_int_eq(json_integer_value(json_object_get(culprit, "line")), 8);
+	stack = json_object_get(culprit, "stack");
+	ck_assert_uint_eq(json_array_size(stack), 4);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stack, 0), "module")),
+		"/usr/bin/node");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stack, 3), "function")),
+		"<anonymous>");
+	json_decref(read);
+}
+END_TEST
+
+/* However deep the stack, the culprit and its callers are in it. */
+START_TEST(json_stack_is_cut_around_the_culprit)
+{
+	char stack[8192] = "";
+	json_t *read, *frames;
+
+	for (int i = 0; i < 100; i++)
+		strcat(stack, "again!/usr/bin/node ");
+	strcat(stack, "slow@/app/s.js:8 caller@/app/s.js:20");
+	add_stalls(stack);
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_int_eq(render_json(out, &diagnosis), 0);
+	read = json_loads(result(), 0, NULL);
+	frames = json_object_get(
+		json_object_get(json_array_get(json_object_get(read, "findings"), 0), "culprit"),
+		"stack");
+	ck_assert_uint_le(json_array_size(frames), 64);
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_array_get(frames, json_array_size(frames) - 2), "function")),
+		"slow");
+	json_decref(read);
+}
+END_TEST
+
+START_TEST(text_begins_with_the_verdict)
+{
+	struct text_options options = {0};
+
+	add_stalls("sha!/usr/bin/node hash@/app/s.js:8 ()@/app/s.js:20");
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_int_eq(render_text(out, &diagnosis, &options), 0);
+	ck_assert_int_eq(
+		strncmp(result(), "CRITICAL  hash (s.js:8) held the event loop 15 % of the time\n",
+			61),
+		0);
+	ck_assert_ptr_nonnull(strstr(result(), "/app/s.js:8:3"));
+	ck_assert_ptr_nonnull(strstr(result(), "> hash"));
+	ck_assert_ptr_nonnull(strstr(result(), "Not observed"));
+	ck_assert_ptr_null(strchr(result(), '\x1b'));
+}
+END_TEST
+
+START_TEST(text_shows_little_on_demand)
+{
+	struct text_options options = {0};
+
+	made_plain(recording, 0, 60, "hash@/app/s.js:8", 2, -1);
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	render_text(out, &diagnosis, &options);
+	ck_assert_ptr_nonnull(strstr(result(), "Nothing to report"));
+	ck_assert_ptr_nonnull(strstr(result(), "1 finding of severity info: --all shows it."));
+	ck_assert_ptr_null(strstr(result(), "hash"));
+	options.all = true;
+	render_text(out, &diagnosis, &options);
+	ck_assert_ptr_nonnull(
+		strstr(result(), "INFO  hash (s.js:8) held the event loop once, for 60 ms"));
+}
+END_TEST
+
+START_TEST(text_quotes_hostile_names)
+{
+	struct text_options options = {0};
+
+	recording->head.runtime = "node\x1b[2J";
+	((struct loop *)recording->loops[0])->record.thread = HOSTILE;
+	add_stalls(HOSTILE "@/app/" HOSTILE ":8");
+	recording->notes[recording->note_count++] =
+		(struct note){.kind = NOTE_LIMITED, .text = "note\x1b[1m"};
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_int_eq(render_text(out, &diagnosis, &options), 0);
+	ck_assert_ptr_null(strchr(result(), '\x1b'));
+	ck_assert_ptr_null(strstr(result(), "\xc2\x9b"));
+	ck_assert_ptr_null(strstr(result(), "\xe2\x80\xae"));
+	ck_assert_ptr_nonnull(strstr(result(), "\\x1b[31m"));
+}
+END_TEST
+
+START_TEST(color_is_only_added)
+{
+	struct text_options plain = {0}, colored = {.color = true};
+	char *first, *from, *to;
+
+	add_stalls("hash@/app/s.js:8");
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	render_text(out, &diagnosis, &plain);
+	first = strdup(result());
+	rewind(out);
+	render_text(out, &diagnosis, &colored);
+	result();
+	ck_assert_ptr_nonnull(strchr(written, '\x1b'));
+	for (from = to = written; *from != '\0'; from++) {
+		if (*from == '\x1b')
+			from = strchr(from, 'm');
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	ck_assert_str_eq(written, first);
+	free(first);
+}
+END_TEST
+
+static size_t count(const char *text, const char *part)
+{
+	size_t found = 0;
+
+	while ((text = strstr(text, part))) {
+		found++;
+		text += strlen(part);
+	}
+	return found;
+}
+
+START_TEST(flame_merges_and_is_the_same_each_time)
+{
+	struct flame_options options = {.of = FLAME_STALL};
+	char *first;
+
+	made_stall(recording, 0, 100, 100);
+	made_sample(recording, "leaf@/app/s.js:4 hash@/app/s.js:8 main!/usr/bin/node", 75, -1);
+	made_sample(recording, "hash@/app/s.js:8 main!/usr/bin/node", 25, -1);
+	made_plain(recording, 500, 60, "compile@/app/s.js:1", 3, -1)->record.startup = true;
+	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
+	first = strdup(result());
+	ck_assert_uint_eq(count(first, "<svg class=\"f "), 4);
+	ck_assert_ptr_nonnull(
+		strstr(first, "<title>hash\n/app/s.js:8\n100 ms, 100.00 %, application</title>"));
+	ck_assert_ptr_nonnull(
+		strstr(first, "<title>leaf\n/app/s.js:4\n75 ms, 75.00 %, application</title>"));
+	ck_assert_ptr_nonnull(strstr(
+		first, "<title>main\n/usr/bin/node\n100 ms, 100.00 %, language engine</title>"));
+	ck_assert_ptr_nonnull(strstr(
+		first, "Width is time: 100 ms in 1 stall, 2 samples. Left out: start-up (60 ms)."));
+	rewind(out);
+	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
+	ck_assert_str_eq(result(), first);
+	free(first);
+}
+END_TEST
+
+static const struct {
+	enum flame_of of;
+	const char *sleeper, *worker; /* how long each is seen; null: not drawn */
+} parts[] = {
+	{FLAME_STALL, "<title>sleep\n/app/s.js:4\n70 ms", "<title>work\n/app/s.js:9\n30 ms"},
+	{FLAME_BLOCK, "<title>sleep\n/app/s.js:4\n70 ms", NULL},
+	{FLAME_CPU, NULL, "<title>work\n/app/s.js:9\n30 ms"},
+};
+
+START_TEST(flame_of_a_part_of_the_time)
+{
+	struct flame_options options = {.of = parts[_i].of};
+
+	made_stall(recording, 0, 100, 30);
+	made_sample(recording, "sleep@/app/s.js:4", 70, 0);
+	made_sample(recording, "work@/app/s.js:9", 30, -1);
+	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
+	if (parts[_i].sleeper)
+		ck_assert_ptr_nonnull(strstr(result(), parts[_i].sleeper));
+	else
+		ck_assert_ptr_null(strstr(result(), "sleep"));
+	if (parts[_i].worker)
+		ck_assert_ptr_nonnull(strstr(result(), parts[_i].worker));
+	else
+		ck_assert_ptr_null(strstr(result(), "work"));
+}
+END_TEST
+
+START_TEST(flame_says_what_it_leaves_out)
+{
+	struct flame_options options = {.of = FLAME_STALL};
+
+	made_stall(recording, 0, 1000, 1000);
+	made_sample(recording, "wide@/app/s.js:4", 999.95, -1);
+	made_sample(recording, "narrow@/app/s.js:9", 0.05, -1);
+	made_stall(recording, 2000, 55, 55);
+	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
+	ck_assert_ptr_nonnull(
+		strstr(result(), "No stack of 1 more (55 ms). Too narrow to draw: 1 frame."));
+	ck_assert_ptr_null(strstr(result(), "narrow@"));
+	ck_assert_ptr_null(strstr(result(), "<title>narrow"));
+}
+END_TEST
+
+START_TEST(flame_needs_a_sample)
+{
+	struct flame_options options = {.of = FLAME_STALL};
+
+	ck_assert_int_eq(render_flame_svg(out, recording, &options), -ENODATA);
+	ck_assert_str_eq(result(), "");
+}
+END_TEST
+
+/* Every name is text: the only element that is a script is ours (a browser's view is in the
+ * integration tests). */
+START_TEST(flame_escapes_hostile_names)
+{
+	struct flame_options options = {.of = FLAME_STALL};
+
+	recording->head.runtime = HOSTILE;
+	add_stalls(HOSTILE "@/app/" HOSTILE ":8 " HOSTILE "!/usr/lib/" HOSTILE);
+	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
+	ck_assert_uint_eq(count(result(), "<script"), 1);
+	ck_assert_uint_eq(count(result(), "</script"), 1);
+	ck_assert_uint_eq(count(result(), "]]>"), 1);
+	ck_assert_ptr_null(strchr(result(), '\x1b'));
+	ck_assert_ptr_null(strstr(result(), "\xe2\x80\xae"));
+	ck_assert_ptr_nonnull(strstr(result(), "&lt;/title&gt;&lt;script&gt;x()"));
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	Suite *suite = suite_create("render");
+	TCase *all = tcase_create("all");
+
+	tcase_add_checked_fixture(all, begin, finish);
+	tcase_add_loop_test(all, quoted_text_is_visible, 0, sizeof(quoted) / sizeof(quoted[0]));
+	tcase_add_loop_test(all, cut_text_keeps_its_columns, 0, sizeof(cuts) / sizeof(cuts[0]));
+	tcase_add_test(all, json_holds_any_text);
+	tcase_add_test(all, json_has_the_documented_shape);
+	tcase_add_test(all, json_stack_is_cut_around_the_culprit);
+	tcase_add_test(all, text_begins_with_the_verdict);
+	tcase_add_test(all, text_shows_little_on_demand);
+	tcase_add_test(all, text_quotes_hostile_names);
+	tcase_add_test(all, color_is_only_added);
+	tcase_add_test(all, flame_merges_and_is_the_same_each_time);
+	tcase_add_loop_test(all, flame_of_a_part_of_the_time, 0, sizeof(parts) / sizeof(parts[0]));
+	tcase_add_test(all, flame_says_what_it_leaves_out);
+	tcase_add_test(all, flame_needs_a_sample);
+	tcase_add_test(all, flame_escapes_hostile_names);
+	suite_add_tcase(suite, all);
+	return suite;
+}
