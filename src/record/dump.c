@@ -27,24 +27,16 @@ static void print_bytes(FILE *out, const uint8_t *bytes, size_t length)
 	fputc('"', out);
 }
 
-/* Text is shown as text, anything else (a build id) in hexadecimal. */
-static bool is_text(const ProtobufCBinaryData *data)
+static void print_hexadecimal(FILE *out, const uint8_t *bytes, size_t length)
 {
-	for (size_t i = 0; i < data->len; i++) {
-		if (data->data[i] < 0x20 || data->data[i] == 0x7F)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < length; i++)
+		fprintf(out, "%02x", bytes[i]);
 }
 
-static void print_binary(FILE *out, const ProtobufCBinaryData *data)
+/* The one field of bytes that is no text. */
+static bool is_build_id(const ProtobufCFieldDescriptor *field)
 {
-	if (is_text(data)) {
-		print_bytes(out, data->data, data->len);
-		return;
-	}
-	for (size_t i = 0; i < data->len; i++)
-		fprintf(out, "%02x", data->data[i]);
+	return strcmp(field->name, "build_id") == 0;
 }
 
 static void print_enum(FILE *out, const ProtobufCEnumDescriptor *known, int value)
@@ -99,9 +91,15 @@ static void print_value(FILE *out, const ProtobufCFieldDescriptor *field, const 
 		print_bytes(out, (const uint8_t *)text, strlen(text));
 		break;
 	}
-	case PROTOBUF_C_TYPE_BYTES:
-		print_binary(out, value);
+	case PROTOBUF_C_TYPE_BYTES: {
+		const ProtobufCBinaryData *data = value;
+
+		if (is_build_id(field))
+			print_hexadecimal(out, data->data, data->len);
+		else
+			print_bytes(out, data->data, data->len);
 		break;
+	}
 	default:
 		fputs("(a type that holter dump does not know)", out);
 		break;

@@ -16,8 +16,13 @@
 #include "salvage.h"
 #include "unpack.h"
 
-/* What a loaded recording may take; a full one of 64 MiB takes a third of it (hazard 47). */
-#define RECORDING_BUDGET (UINT64_C(1) << 30)
+/*
+ * What a loaded recording may take (hazard 47). Deep stacks unpack to 24 times their bytes, all
+ * else to less; a recording of 64 MiB that is full of samples takes a third of the greatest budget.
+ */
+#define BUDGET_LEAST  (UINT64_C(64) << 20)
+#define BUDGET_FACTOR 32
+#define BUDGET_MOST   (UINT64_C(1) << 30)
 
 /* One of the two files of a recording. */
 struct input {
@@ -140,6 +145,15 @@ static void load_end(struct loader *loader)
 		collector->first_ns = begin_ns;
 }
 
+static size_t budget_for(const struct input *older, const struct input *newer)
+{
+	uint64_t bytes = add_saturated(older->salvage.file_size, newer->salvage.file_size);
+
+	if (bytes > (BUDGET_MOST - BUDGET_LEAST) / BUDGET_FACTOR)
+		return BUDGET_MOST;
+	return BUDGET_LEAST + BUDGET_FACTOR * bytes;
+}
+
 static int load_inputs(struct recording *recording, struct input *older, struct input *newer,
 	struct unpacker *unpacker)
 {
@@ -152,6 +166,7 @@ static int load_inputs(struct recording *recording, struct input *older, struct 
 	int error = 0;
 
 	recording->recording_id = loader.recording_id;
+	pool_set_budget(recording->pool, budget_for(older, newer));
 	collector_init(&loader.collector, recording->pool);
 	if (older->error == 0 && older->recording_id == loader.recording_id)
 		error = load_file(&loader, &older->salvage);
@@ -198,7 +213,7 @@ int recording_load(struct recording **ret, const char *path)
 	int error = -ENOMEM;
 
 	if (recording)
-		recording->pool = pool_new(RECORDING_BUDGET);
+		recording->pool = pool_new(BUDGET_LEAST);
 	if (recording && recording->pool && unpacker) {
 		open_inputs(&older, &newer, path, unpacker);
 		error = newer.error;
@@ -265,7 +280,8 @@ const char *recording_complaint(int error)
 	case RECORDING_NOT_REGULAR:
 		return "not a regular file; name the file that `holter run` has written";
 	case RECORDING_TOO_LARGE:
-		return "it unpacks to more than 1 GiB and was not read; record with a smaller "
+		return "it unpacks to more than a recording of its size can, or to more than "
+		       "1 GiB, and was not read; if it is genuine, record with a smaller "
 		       "--max-size";
 	case -ENOENT:
 		return "no such file; recordings are named by `holter run` when it starts";

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crc32c.h"
 #include "histogram.h"
 
 uint64_t fixture_clock_ns;
@@ -180,5 +181,24 @@ void fixture_write(const char *path, const void *bytes, size_t size)
 
 	ck_assert_ptr_nonnull(file);
 	ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+void fixture_append(
+	const char *path, uint16_t version, uint64_t sequence, const void *message, size_t length)
+{
+	uint8_t header[RECORD_HEADER_BYTES] = {'H', 'L', 'T', 0xB1};
+	uint32_t crc, length32 = (uint32_t)length;
+	FILE *file = fopen(path, "ab");
+
+	ck_assert_ptr_nonnull(file);
+	memcpy(header + 4, &version, sizeof(version));
+	memcpy(header + 8, &length32, sizeof(length32));
+	memcpy(header + 16, &sequence, sizeof(sequence));
+	crc = crc32c(crc32c(0, header, 12), header + 16, sizeof(header) - 16);
+	crc = crc32c(crc, message, length);
+	memcpy(header + 12, &crc, sizeof(crc));
+	ck_assert_uint_eq(fwrite(header, 1, sizeof(header), file), sizeof(header));
+	ck_assert_uint_eq(fwrite(message, 1, length, file), length);
 	ck_assert_int_eq(fclose(file), 0);
 }

@@ -39,3 +39,6 @@ void fixture_scene(struct writer *writer, uint64_t stall_id);
 /* A file as it is on disk. The caller frees it. */
 uint8_t *fixture_read(const char *path, size_t *ret_size);
 void fixture_write(const char *path, const void *bytes, size_t size);
+/* Appends a block with a right header around any message. */
+void fixture_append(
+	const char *path, uint16_t version, uint64_t sequence, const void *message, size_t length);
