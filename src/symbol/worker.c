@@ -103,6 +103,12 @@ static uint32_t bytes_of(const char *text)
 	return bytes > STRING_MAX ? 0 : (uint32_t)bytes;
 }
 
+static void put_text(FILE *out, const char *text, uint32_t bytes)
+{
+	if (bytes)
+		fwrite(text, 1, bytes, out);
+}
+
 static void put_answer(FILE *out, const struct place *places, size_t count)
 {
 	struct wire_answer answer = {.count = (uint32_t)count};
@@ -118,8 +124,8 @@ static void put_answer(FILE *out, const struct place *places, size_t count)
 		};
 
 		fwrite(&place, sizeof(place), 1, out);
-		fwrite(places[i].name, 1, place.name_bytes, out);
-		fwrite(places[i].file, 1, place.file_bytes, out);
+		put_text(out, places[i].name, place.name_bytes);
+		put_text(out, places[i].file, place.file_bytes);
 	}
 	/* At once, so that an answer survives what the next one may do to this process. */
 	fflush(out);

@@ -6,15 +6,18 @@
 #include "suite.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "places.h"
 #include "symbol.h"
+#include "worker.h"
 
 #define PLACES FIXTURES "/libplaces.so"
 
@@ -273,15 +276,15 @@ START_TEST(odd_files)
 	check_unresolved(scene.path, "file not found");
 	ck_assert_uint_eq(scene.report.files_missing, 1);
 	check_unresolved("/dev/null", "file not found");
-	check_unresolved("/proc/kmsg", "file not found");
+	check_unresolved("/proc/self/status", "file not found");
 	check_unresolved("relative/libplaces.so", "generated code");
 	check_unresolved("/", "file not found");
 }
 END_TEST
 
-static void copy_with(const char *to, size_t keep, size_t flip)
+static void copy_with(const char *from, const char *to, size_t keep, size_t flip)
 {
-	FILE *in = fopen(PLACES, "re"), *out = fopen(to, "we");
+	FILE *in = fopen(from, "re"), *out = fopen(to, "we");
 	int byte;
 
 	ck_assert(in && out);
@@ -297,7 +300,7 @@ START_TEST(root_folder_comes_first)
 
 	scene.options.root = folder;
 	snprintf(scene.path, sizeof(scene.path), "%s/app.so", folder);
-	copy_with(scene.path, SIZE_MAX, SIZE_MAX);
+	copy_with(PLACES, scene.path, SIZE_MAX, SIZE_MAX);
 	check_frame(
 		name_in("/app.so", here.return_address), "places_outer", here.outer_line, false);
 	/* What the folder lacks may still be where it was. */
@@ -329,10 +332,10 @@ START_TEST(corrupt_files)
 
 	ck_assert_int_eq(stat(PLACES, &status), 0);
 	snprintf(scene.path, sizeof(scene.path), "%s/corrupt.so", folder);
-	copy_with(scene.path, 63, SIZE_MAX);
+	copy_with(PLACES, scene.path, 63, SIZE_MAX);
 	check_unresolved(scene.path, "file corrupt");
 	for (size_t keep = 64; keep < (size_t)status.st_size; keep += (size_t)status.st_size / 50) {
-		copy_with(scene.path, keep, SIZE_MAX);
+		copy_with(PLACES, scene.path, keep, SIZE_MAX);
 		scene.stack.frames = scene.frames;
 		scene.stack.count = 2;
 		name_in(scene.path, outer().return_address);
@@ -340,13 +343,69 @@ START_TEST(corrupt_files)
 	/* The program headers, and then all over the file. */
 	for (size_t flip = 4; flip < (size_t)status.st_size;
 		flip += flip < 400 ? 5 : (size_t)status.st_size / 150) {
-		copy_with(scene.path, SIZE_MAX, flip);
+		copy_with(PLACES, scene.path, SIZE_MAX, flip);
 		scene.stack.frames = scene.frames;
 		scene.stack.count = 2;
 		name_in(scene.path, outer().return_address);
 		while (allocated_count)
 			free(allocated[--allocated_count]);
 	}
+}
+END_TEST
+
+/* Hazard 48: what reads an ELF file has given up root, which a file that only root may read can
+ * tell. */
+START_TEST(reader_without_privilege)
+{
+	struct place_here here = outer();
+	char debug[600];
+
+	if (geteuid() != 0)
+		return; /* there is nothing to give up */
+	ck_assert_int_eq(chmod(folder, 0755), 0);
+	snprintf(scene.path, sizeof(scene.path), "%s/app.so", folder);
+	snprintf(debug, sizeof(debug), "%s/places.debug", folder);
+	copy_with(FIXTURES "/places_linked.so", scene.path, SIZE_MAX, SIZE_MAX);
+	copy_with(FIXTURES "/places.debug", debug, SIZE_MAX, SIZE_MAX);
+	ck_assert_int_eq(chmod(debug, 0600), 0);
+	check_frame(name_in(scene.path, here.return_address), "places_outer", 0, false);
+	ck_assert_int_eq(chmod(debug, 0644), 0);
+	scene.stack.frames = scene.frames;
+	scene.stack.count = 2;
+	check_outer_with_lines(scene.path);
+}
+END_TEST
+
+/* A debug file of another build is left alone. */
+START_TEST(separate_debug_file_of_another_build)
+{
+	struct place_here here = outer();
+	char debug[600];
+
+	ck_assert_int_eq(chmod(folder, 0755), 0);
+	snprintf(scene.path, sizeof(scene.path), "%s/app.so", folder);
+	snprintf(debug, sizeof(debug), "%s/places.debug", folder);
+	copy_with(FIXTURES "/places_linked.so", scene.path, SIZE_MAX, SIZE_MAX);
+	copy_with("/proc/self/exe", debug, SIZE_MAX, SIZE_MAX);
+	check_frame(name_in(scene.path, here.return_address), "places_outer", 0, false);
+}
+END_TEST
+
+/* A file that takes too long costs its names, and the child is gone. */
+START_TEST(reader_past_its_time)
+{
+	struct module_source source = {.debug_fd = -1, .path = PLACES};
+	uint64_t offset = scene.mapping.record.offset;
+	struct answers answers;
+
+	source.fd = open(PLACES, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(source.fd, 0);
+	ck_assert_int_eq(worker_lookup(&answers, &source, &offset, 1, 1), WORKER_UNREADABLE);
+	ck_assert_uint_eq(answers.entries[0].count, 0);
+	worker_done(&answers);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+	close(source.fd);
 }
 END_TEST
 
@@ -426,6 +485,9 @@ Suite *test_suite(void)
 	tcase_add_test(cases, root_folder_comes_first);
 	tcase_add_test(cases, root_folder_is_not_left);
 	tcase_add_test(cases, corrupt_files);
+	tcase_add_test(cases, reader_without_privilege);
+	tcase_add_test(cases, separate_debug_file_of_another_build);
+	tcase_add_test(cases, reader_past_its_time);
 	tcase_add_test(cases, code_without_a_file);
 	tcase_add_test(cases, generated_code_by_perf_map);
 	tcase_add_test(cases, same_function_is_one_object);
