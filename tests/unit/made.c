@@ -78,7 +78,7 @@ static struct function *new_function(
 
 static void parse_frame(struct recording *recording, struct frame *ret, char *text)
 {
-	char *module = strchr(text, '!'), *file = strchr(text, '@'), *line;
+	char *file = strchr(text, '@'), *module = file ? NULL : strchr(text, '!'), *line;
 
 	*ret = (struct frame){.kind = FRAME_TRUNCATED};
 	if (strcmp(text, "|") == 0)
