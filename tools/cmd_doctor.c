@@ -79,18 +79,18 @@ static bool write_checks(
 	struct doctor_answer answer;
 	bool denied = false;
 
-	json_open_array(json, name);
+	json_writer_open_array(json, name);
 	for (; check->name; check++) {
 		check->look(pid, &answer);
-		json_open_row(json, NULL);
-		json_text(json, "name", check->name);
-		json_text(json, "status", status_names[answer.status]);
-		json_text(json, "what", answer.what);
-		json_text(json, "advice", answer.advice[0] ? answer.advice : NULL);
-		json_close_object(json);
+		json_writer_open_row(json, NULL);
+		json_writer_text(json, "name", check->name);
+		json_writer_text(json, "status", status_names[answer.status]);
+		json_writer_text(json, "what", answer.what);
+		json_writer_text(json, "advice", answer.advice[0] ? answer.advice : NULL);
+		json_writer_close_object(json);
 		denied |= answer.denied;
 	}
-	json_close_array(json);
+	json_writer_close_array(json);
 	return denied;
 }
 
@@ -99,19 +99,19 @@ static bool print_json(pid_t pid)
 	struct json_writer json;
 	bool denied = false;
 
-	json_init(&json, stdout);
-	json_open_object(&json, NULL);
-	json_text(&json, "holter", HOLTER_VERSION);
+	json_writer_init(&json, stdout);
+	json_writer_open_object(&json, NULL);
+	json_writer_text(&json, "holter", HOLTER_VERSION);
 	write_checks(&json, "machine", doctor_machine, 0);
 	if (pid) {
-		json_integer(&json, "pid", (uint64_t)pid);
+		json_writer_integer(&json, "pid", (uint64_t)pid);
 		denied = write_checks(&json, "process", doctor_process, pid);
 	}
-	json_open_array(&json, "not_observed");
+	json_writer_open_array(&json, "not_observed");
 	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
-		json_text(&json, NULL, never[i]);
-	json_close_array(&json);
-	json_close_object(&json);
+		json_writer_text(&json, NULL, never[i]);
+	json_writer_close_array(&json);
+	json_writer_close_object(&json);
 	return denied;
 }
 
