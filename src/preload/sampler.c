@@ -18,8 +18,8 @@ enum {
 	STACK_BYTES = 64 << 10,
 	SLOTS_MAX = 64,
 	RED_ZONE = 128, /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */
-	PREFERRED_SIGNAL = 13, /* SIGRTMIN + 13 was free in every server looked at */
-	TIMEOUT_NS = 20 * 1000 * 1000,
+	PREFERRED_SIGNAL = 13,         /* SIGRTMIN + 13 was free in every server looked at */
+	TIMEOUT_NS = 50 * 1000 * 1000, /* a thread that waits for a CPU answers late */
 	FIRST_LOOK_NS = 20 * 1000,
 };
 
@@ -32,7 +32,7 @@ static struct {
 	uint64_t stack_start, stack_end;
 	uint64_t registers[UNWIND_REGISTERS];
 	uint64_t copied_from, length;
-	uint64_t taken_ns, cpu_ns;
+	uint64_t taken_ns, cpu_ns, took_ns;
 	struct unwind_slot slots[SLOTS_MAX];
 	size_t slot_count;
 	_Alignas(16) uint8_t bytes[STACK_BYTES];
@@ -155,6 +155,7 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 			sp, slot.stack_end, slot.slots, SLOTS_MAX);
 	sys_clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	slot.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
+	slot.took_ns = clock_now_ns() - slot.taken_ns;
 	atomic_store_explicit(&slot.state, SLOT_READY, memory_order_release);
 }
 
@@ -430,6 +431,7 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
 			},
 		.taken_ns = slot.taken_ns,
 		.cpu_ns = slot.cpu_ns,
+		.took_ns = slot.took_ns,
 		.syscall = -1,
 	};
 	memcpy(ret->sample.registers, slot.registers, sizeof(slot.registers));
