@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor.h - what can be observed here, what cannot, and why: one table of checks about the machine
- * and one about a process. A new check is one function and one line in its table. Tier C. Data:
- * /proc, /sys, the preload library -> answers for cmd_doctor.c, which prints them.
+ * doctor.h - what can be observed here, what cannot, and why: one table of checks about the
+ * machine and one about a process. A new check is one function and one line in its table.
+ *
+ * Tier C. Data: /proc, /sys, the preload library -> answers for cmd_doctor.c, which prints them.
  */
 #pragma once
 

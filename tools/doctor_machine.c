@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor_machine.c - what this machine, this user and this installation allow. Each check tries the
- * thing itself where it can be tried. Tier C.
+ * doctor_machine.c - what this machine, this user and this installation allow. Each check tries
+ * the thing itself where it can be tried.
+ *
+ * Tier C.
  */
 #include <cpuid.h>
 #include <dlfcn.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor_process.c - what can be observed of one running process, from what /proc says about it and
- * from its memory, both read only. Tier C.
+ * doctor_process.c - what can be observed of one running process, from what /proc says about it
+ * and from its memory, both read only.
+ *
+ * Tier C.
  */
 #include <elf.h>
 #include <errno.h>

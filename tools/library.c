@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * library.c - see library.h. Relative to the program, so that a tree can be moved or unpacked
- * anywhere. Tier C.
+ * anywhere.
+ *
+ * Tier C.
  */
 #include "library.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * library.h - where libholter.so lies: beside this program as it is installed, or as it is built.
+ *
  * Tier C. Data: the program's own path -> a path.
  */
 #pragma once

@@ -2,7 +2,9 @@
 /*
  * target.h - whether a program can be recorded by preloading: what its ELF header, its file's mode
  * and its loader say. The file is hostile as far as this is concerned: every count and offset is
- * checked. Tier C. Data: a path or descriptor -> an answer, and a line for a person.
+ * checked.
+ *
+ * Tier C. Data: a path or descriptor -> an answer, and a line for a person.
  */
 #pragma once
 

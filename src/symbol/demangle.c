@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demangle.c - see demangle.h. C++ and legacy Rust; v0 is in demangle_rust.c.
- * Source of the legacy escapes: rustc's compiler/rustc_symbol_mangling/src/legacy.rs.
+ * demangle.c - see demangle.h. C++ and legacy Rust; v0 is in demangle_rust.c. Source of the legacy
+ * escapes: rustc's compiler/rustc_symbol_mangling/src/legacy.rs.
  */
 #include "demangle.h"
 

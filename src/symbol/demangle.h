@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demangle.h - the name that a person wrote, from the name that a linker sees: C++ (Itanium ABI, by
- * the C++ runtime's own __cxa_demangle), Rust (legacy and v0), C as it is. What a compiler or
- * linker adds to a name
- * (".constprop.0", ".cold", "@@GLIBC_2.2.5") is taken off.
+ * demangle.h - the name that a person wrote, from the name that a linker sees: C++ (Itanium ABI,
+ * by the C++ runtime's own __cxa_demangle), Rust (legacy and v0), C as it is. What a compiler or
+ * linker adds to a name (".constprop.0", ".cold", "@@GLIBC_2.2.5") is taken off.
+ *
  * Tier C. Data: a symbol's name -> text. Names are hostile: output, depth and work are bounded.
  */
 #pragma once
@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum {
-	DEMANGLE_INPUT_MAX = 16384, /* a longer name is shown as it is */
+	DEMANGLE_INPUT_MAX = 16384, /* a longer name stays mangled */
 	DEMANGLE_OUTPUT_MAX = 4096, /* a longer result is cut and ends in "..." */
 };
 

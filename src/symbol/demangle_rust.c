@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * demangle_rust.c - Rust's v0 symbol names (RFC 2603, "The v0 Symbol Format" of the rustc book),
- * written from that grammar. One function a production; each prints as it parses. A name is hostile
- * text: back references may point at themselves or multiply the output, so that depth, steps and
- * output are bounded. Not here: structural constants (`V`, `A`, `T`, `R` as const generics): such
- * names stay mangled. Tier C.
+ * written from that grammar. One function a production; each prints as it parses. A name is
+ * hostile text: back references may point at themselves or multiply the output, so that depth,
+ * steps and output are bounded.
+ *
+ * Not here: structural constants (`V`, `A`, `T`, `R` as const generics): such names stay mangled.
+ *
+ * Tier C.
  */
 /*
  * The grammar is recursive, and so are these functions; `enter` bounds the depth.

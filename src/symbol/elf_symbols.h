@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * elf_symbols.h - the function symbols of an ELF file, sorted by address.
+ *
  * Tier C. Data: libelf -> names as the linker has them (demangle.h makes them readable).
  */
 #pragma once
@@ -11,9 +12,8 @@
 
 struct elf_symbol {
 	uint64_t address; /* virtual, as in the file */
-	uint64_t end; /* exclusive; = address if it has no size: then it ends at the next symbol, or
-			 at `limit` */
-	uint64_t limit;   /* end of its section */
+	uint64_t end;     /* exclusive; = address if the symbol has no size */
+	uint64_t limit;   /* end of its section: a symbol without a size ends there at last */
 	const char *name; /* borrowed from the Elf */
 	uint8_t rank;     /* of several names of one function the lowest is shown */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lines.c - see lines.h. Two indexes, both built when first needed: units by address (once a file),
- * functions by address (once a unit). Sources: DWARF 5 sections 2.17 (ranges), 3.3
+ * lines.c - see lines.h. Two indexes, both built when first needed: units by address (once a
+ * file), functions by address (once a unit). Sources: DWARF 5 sections 2.17 (ranges), 3.3
  * (subroutines), 3.3.8 (inlined instances).
  */
 #include "lines.h"

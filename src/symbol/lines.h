@@ -2,7 +2,9 @@
 /*
  * lines.h - DWARF: which functions lie at an address, inlined ones included, and which line it is.
  * Compilation units and functions are indexed here, since clang and rustc write no .debug_aranges.
+ *
  * Not here: split DWARF (.dwo files); such units give a line and no inlined functions.
+ *
  * Tier C. Data: libdw -> struct place.
  */
 #pragma once

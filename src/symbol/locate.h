@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * locate.h - opens the file of a recorded path. A recording may be hostile, and the tool may be
- * root: only regular files are opened, never one that blocks, and below a root folder no link leads
- * out of it (hazard 49). Whether it is the right file is module.h's question. Tier C. Data: a
- * recorded path -> a file descriptor.
+ * root: only regular files are opened, never one that blocks, and below a root folder no link
+ * leads out of it (hazard 49). Whether it is the right file is module.h's question.
+ *
+ * Tier C. Data: a recorded path -> a file descriptor.
  */
 #pragma once
 

@@ -3,9 +3,13 @@
  * module.h - one ELF file with its symbols, and with its DWARF where there is any: which functions
  * lie at an offset of the file. Separate debug files (by build id, .gnu_debuglink,
  * .gnu_debugaltlink) count as part of it. Nothing is ever asked from the network (no debuginfod).
- * The file is hostile: elfutils checks its bounds, and src/symbol/worker.c keeps the rest in a
- * child. Not here: which file belongs to a mapping (locate.h). Tier C. Data: file descriptors ->
- * struct place.
+ * The file is hostile: elfutils checks its bounds, and worker.c keeps the rest in a child.
+ *
+ * Not here: which file belongs to a mapping (locate.h); compressed symbols in .gnu_debugdata
+ * (Fedora's MiniDebugInfo); .gnu_debuglink below a root folder, where debug files are found by
+ * build id.
+ *
+ * Tier C. Data: file descriptors -> struct place.
  */
 #pragma once
 

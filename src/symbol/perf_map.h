@@ -2,8 +2,10 @@
 /*
  * perf_map.h - names of code that a foreign JIT has made, from the map that it wrote for perf
  * (/tmp/perf-PID.map; linux/tools/perf/Documentation/jit-interface.txt: "START SIZE name",
- * hexadecimal). The folder is everyone's: a file counts only if it is regular, no link, this user's
- * or root's, and not writable by others (hazard 52). Tier C. Data: a text file -> names by address.
+ * hexadecimal). The folder is everyone's: a file counts only if it is regular, no link, this
+ * user's or root's, and not writable by others (hazard 52).
+ *
+ * Tier C. Data: a text file -> names by address.
  */
 #pragma once
 

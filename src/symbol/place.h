@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * place.h - one function at one address: what modules answer and workers carry.
+ *
  * Tier C: types only.
  */
 #pragma once
@@ -13,7 +14,7 @@ enum {
 
 struct place {
 	const char *name;       /* as a person wrote it; null: unknown */
-	const char *file;       /* absolute; null: unknown */
+	const char *file;       /* absolute where the compiler said so; null: unknown */
 	uint32_t line, column;  /* of the address, in `file`; 0: unknown */
 	uint32_t function_line; /* of the declaration, in `file`; 0: unknown */
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * punycode.h - identifiers that are not ASCII, as Rust's v0 names spell them: RFC 3492 with '_' as
- * the delimiter. Tier C. Data: hostile text -> code points.
+ * the delimiter.
+ *
+ * Tier C. Data: hostile text -> code points.
  */
 #pragma once
 

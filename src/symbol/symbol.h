@@ -4,7 +4,9 @@
  * inlined functions, C++ and Rust demangled, perf maps for foreign JITs, the kernel's call names.
  * The file of a mapping is used only if its build id is the recorded one; else the frame stays
  * `module+0xoffset` and says why. The network is never asked (no debuginfod).
+ *
  * Not here: names of JavaScript and Python frames, which come with the recording (src/lang).
+ *
  * Tier C. Data: struct recording (frames without a function) -> the same with functions, files,
  * lines.
  */

@@ -2,8 +2,9 @@
 /*
  * worker.h - looks addresses up in one ELF file in a child process of its own, which has given up
  * all privilege and is bounded in memory and time: a corrupt or hostile file costs its own names
- * and nothing else (hazard 48). What the child says is checked like any input. Tier C. Data:
- * offsets in a file -> struct place through a pipe.
+ * and nothing else (hazard 48). What the child says is checked like any input.
+ *
+ * Tier C. Data: offsets in a file -> struct place through a pipe.
  */
 #pragma once
 
@@ -12,8 +13,7 @@
 enum worker_outcome {
 	WORKER_DONE,
 	WORKER_CHANGED,    /* the file is not the recorded one */
-	WORKER_UNREADABLE, /* no ELF file, corrupt, or too costly: what was answered before counts
-			    */
+	WORKER_UNREADABLE, /* no ELF file, corrupt or too costly; answers before that count */
 };
 
 struct answer {
