@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * glibc.h - included before everything that the preload library is made of: binds functions that glibc 2.34
- * moved into libc.so under a new version to their old one, which every glibc since 2.2.5 has, so
- * that the library loads in older systems (hazard 26).
+ * glibc.h - included before everything that the preload library is made of: binds functions that
+ * glibc 2.34 moved into libc.so under a new version to their old one, which every glibc since 2.2.5
+ * has, so that the library loads in older systems (hazard 26).
  */
 #pragma once
 

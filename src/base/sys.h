@@ -99,6 +99,11 @@ static inline int sys_fstat(int fd, struct stat *ret)
 	return (int)sys_call3(SYS_fstat, (uint64_t)fd, (uint64_t)(uintptr_t)ret, 0);
 }
 
+static inline int sys_stat(const char *path, struct stat *ret)
+{
+	return (int)sys_call3(SYS_stat, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)ret, 0);
+}
+
 static inline int64_t sys_readlink(const char *path, char *buffer, size_t size)
 {
 	return sys_call3(
@@ -133,7 +138,8 @@ static inline int sys_gettid(void)
 	return (int)sys_call3(SYS_gettid, 0, 0, 0);
 }
 
-/* Gives the calling thread an empty descriptor table of its own (CLOSE_RANGE_UNSHARE, Linux 5.9). */
+/* Gives the calling thread an empty descriptor table of its own (CLOSE_RANGE_UNSHARE, Linux 5.9).
+ */
 static inline int sys_unshare_descriptors(void)
 {
 	return (int)sys_call3(436 /* close_range */, 0, ~0u, 1u << 1);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lang.h - what Holter asks of a language runtime (V8, later CPython): is it here, which code is its own, how
- * to step through its frames, and what a frame is called in the source. One file and one word in lang.c's list
- * a language. Memory comes through `struct memory`, so the same code serves the own process and another one.
- * On any mismatch a language says less (a name without a line, "JS frame"), never something wrong.
- * Tier B (Holter's thread in the server), C in the tool; capture_sig is tier A.
+ * lang.h - what Holter asks of a language runtime (V8, later CPython): is it here, which code is
+ * its own, how to step through its frames, and what a frame is called in the source. One file and
+ * one word in lang.c's list a language. Memory comes through `struct memory`, so the same code
+ * serves the own process and another one. On any mismatch a language says less (a name without a
+ * line, "JS frame"), never something wrong. Tier B (Holter's thread in the server), C in the tool;
+ * capture_sig is tier A.
  */
 #pragma once
 
@@ -12,21 +13,23 @@
 #include "unwind.h"
 
 struct lang_target {
-	struct memory *memory;   /* the process; reads are cached by page between lang_refresh calls */
+	struct memory
+		*memory; /* the process; reads are cached by page between lang_refresh calls */
 	const struct maps *maps; /* borrowed; reloaded by the owner, who then calls refresh */
 	pid_t pid;               /* for /proc/PID/exe and the like */
 	struct arena *arena;     /* all of the language's storage */
 };
 
-/* A frame as its author would read it. Strings are UTF-8, borrowed until the next call of `name`. */
+/* A frame as its author would read it. Strings are UTF-8, borrowed until the next call of `name`.
+ */
 struct lang_frame {
 	enum frame_kind kind;
 	enum frame_doubt doubt;
 	const char *function; /* "" if anonymous */
-	const char *file;     /* a path, "node:internal/…", "evalmachine.<anonymous>"; "" if unknown */
-	uint32_t line, column;   /* of the call, or the position in the innermost frame; 0 unknown */
-	uint32_t function_line;  /* of the declaration; 0 unknown */
-	bool inlined;            /* into the frame that follows */
+	const char *file; /* a path, "node:internal/…", "evalmachine.<anonymous>"; "" if unknown */
+	uint32_t line, column;  /* of the call, or the position in the innermost frame; 0 unknown */
+	uint32_t function_line; /* of the declaration; 0 unknown */
+	bool inlined;           /* into the frame that follows */
 };
 
 enum { LANG_INLINE_MAX = 16 };
@@ -43,20 +46,20 @@ struct lang_ops {
 	/* The target's mappings were reloaded. */
 	void (*refresh)(void *lang);
 	bool (*owns)(void *lang, uint64_t pc);
-	int (*step)(void *lang, const struct unwind_sample *sample, const struct unwind_frame *frame,
-		struct unwind_frame *ret_caller);
+	int (*step)(void *lang, const struct unwind_sample *sample,
+		const struct unwind_frame *frame, struct unwind_frame *ret_caller);
 	int (*resync)(void *lang, const struct unwind_sample *sample, uint64_t sp,
 		struct unwind_frame *ret);
 	/*
-	 * Names one physical frame: fills up to LANG_INLINE_MAX frames, innermost (inlined) first, and returns their
-	 * number; 0 if it is one of the runtime's own stubs, better left out.
+	 * Names one physical frame: fills up to LANG_INLINE_MAX frames, innermost (inlined) first,
+	 * and returns their number; 0 if it is one of the runtime's own stubs, better left out.
 	 */
-	size_t (*frame)(void *lang, const struct unwind_sample *sample, const struct unwind_frame *frame,
-		bool innermost, struct lang_frame *ret);
+	size_t (*frame)(void *lang, const struct unwind_sample *sample,
+		const struct unwind_frame *frame, bool innermost, struct lang_frame *ret);
 	/*
-	 * In the signal handler: follows the frame-pointer chain through [sp, stack_end) and reads, for each frame
-	 * of the runtime, what will have moved later (V8: the function's SharedFunctionInfo). Bounded, no faults.
-	 * Returns the number of slots filled.
+	 * In the signal handler: follows the frame-pointer chain through [sp, stack_end) and reads,
+	 * for each frame of the runtime, what will have moved later (V8: the function's
+	 * SharedFunctionInfo). Bounded, no faults. Returns the number of slots filled.
 	 */
 	size_t (*capture_sig)(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
 		struct unwind_slot *slots, size_t capacity);

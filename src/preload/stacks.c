@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 
 #include "clock.h"
+#include "format.h"
 #include "image.h"
 #include "life.h"
 #include "sys.h"
@@ -34,6 +37,8 @@ static struct {
 	struct unwinder *unwinder;
 	struct lang lang; /* ops null: no runtime */
 	const char *complaint;
+	char program[4096];
+	uint64_t program_inode;
 	uint64_t refreshed_ns;
 	struct module modules[MODULES_MAX];
 	size_t module_count;
@@ -60,6 +65,26 @@ static int open_memory(struct arena *arena)
 	return maps_load(&stacks.maps, stacks.own.pid);
 }
 
+/* The name given to execve, if it is that of the running file; else the file's own. */
+static void find_program(void)
+{
+	const char *started = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+	struct stat running = {0}, named = {0};
+	struct format format;
+	int64_t length;
+
+	if (!sys_stat("/proc/self/exe", &running))
+		stacks.program_inode = running.st_ino;
+	if (started && *started == '/' && !sys_stat(started, &named) &&
+		named.st_ino == running.st_ino && named.st_dev == running.st_dev) {
+		format_init(&format, stacks.program, sizeof(stacks.program));
+		format_text(&format, started);
+		return;
+	}
+	length = sys_readlink("/proc/self/exe", stacks.program, sizeof(stacks.program) - 1);
+	stacks.program[length > 0 ? length : 0] = '\0';
+}
+
 /* The folder that this library was loaded from: a private libunwind may lie beside it. */
 static const char *own_folder(char *buffer, size_t size)
 {
@@ -84,6 +109,7 @@ int stacks_open(struct arena *arena)
 	rc = open_memory(arena);
 	if (rc)
 		return rc;
+	find_program();
 	life_lock();
 	rc = unwinder_open(&stacks.unwinder, arena, &stacks.code.memory, &stacks.maps,
 		own_folder(folder, sizeof(folder)));
@@ -105,6 +131,11 @@ int stacks_open(struct arena *arena)
 		sampler_set_lang(&stacks.lang);
 	stacks.refreshed_ns = clock_monotonic_ns();
 	return 0;
+}
+
+const char *stacks_program(void)
+{
+	return stacks.program;
 }
 
 const char *stacks_runtime(void)
@@ -185,7 +216,9 @@ static void add_native(struct writer *writer, const struct unwind_frame *frame)
 			.start = map->start,
 			.end = map->end,
 			.offset = map->offset,
-			.path = maps_path(&stacks.maps, map),
+			.path = map->inode && map->inode == stacks.program_inode
+					? stacks.program
+					: maps_path(&stacks.maps, map),
 		};
 		module = map->path ? module_of(map) : NULL;
 		if (module) {

@@ -14,6 +14,11 @@
 /* Finds libunwind, the mappings and the language runtime of the own process. Returns 0 or a
  * negative errno. */
 int stacks_open(struct arena *arena);
+/*
+ * The path of the program by the name it was started under: one file may be many programs (Debian's
+ * redis-server is a link to redis-check-rdb).
+ */
+const char *stacks_program(void);
 /* "node 20.20.2", or "". */
 const char *stacks_runtime(void);
 const char *stacks_unwinder(void);

@@ -417,7 +417,7 @@ static uint64_t random_id(void)
 
 static int open_writer(void)
 {
-	static char path[8192], program[4096];
+	static char path[8192];
 	struct utsname names = {0};
 	struct writer_config config = {
 		.path = path,
@@ -429,7 +429,7 @@ static int open_writer(void)
 	struct record_head head = {
 		.holter_version = HOLTER_VERSION,
 		.runtime = stacks_runtime(),
-		.program = program,
+		.program = stacks_program(),
 		.host = names.nodename,
 		.kernel = names.release,
 		.unwinder = stacks_unwinder(),
@@ -441,10 +441,8 @@ static int open_writer(void)
 		.interval_ns = settings.interval_ns,
 		.utc_offset_ns = (int64_t)(clock_realtime_ns() - clock_now_ns()),
 	};
-	int64_t length = sys_readlink("/proc/self/exe", program, sizeof(program) - 1);
 	int rc = output_create(path, sizeof(path));
 
-	program[length > 0 ? length : 0] = '\0';
 	sys_call3(SYS_uname, (uint64_t)(uintptr_t)&names, 0, 0);
 	return rc ? rc : writer_open(&dog.writer, &dog.arena, &config, &head);
 }

@@ -109,7 +109,7 @@ struct record_sample {
 	uint64_t stall;
 	uint32_t loop;
 	uint64_t time_ns, weight_ns, cpu_ns;
-	uint32_t stack;    /* id */
-	int32_t syscall;   /* number; -1: none */
+	uint32_t stack;  /* id */
+	int32_t syscall; /* number; -1: none */
 	bool in_place;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * recording.h - reads a recording into memory: salvages every whole block before and after a tear, joins
- * FILE.1 and FILE by recording id, resolves ids, and says what is missing. Never modifies a file, never
- * trusts a length, always makes progress (hazards 45 to 47).
- * Tier C. Data: a file -> struct recording -> src/symbol, src/analyze, src/render.
+ * recording.h - reads a recording into memory: salvages every whole block before and after a tear,
+ * joins FILE.1 and FILE by recording id, resolves ids, and says what is missing. Never modifies a
+ * file, never trusts a length, always makes progress (hazards 45 to 47). Tier C. Data: a file ->
+ * struct recording -> src/symbol, src/analyze, src/render.
  */
 #pragma once
 
@@ -16,16 +16,16 @@ struct mapping {
 };
 
 struct function {
-	const char *name;      /* "" if anonymous or unknown; never null */
-	const char *file;      /* "" if unknown; never null */
-	uint32_t line;         /* declaration; 0 unknown */
+	const char *name; /* "" if anonymous or unknown; never null */
+	const char *file; /* "" if unknown; never null */
+	uint32_t line;    /* declaration; 0 unknown */
 };
 
 struct frame {
 	enum frame_kind kind;
 	enum frame_doubt doubt;
-	uint64_t address;               /* 0: inlined into the next frame */
-	const struct mapping *mapping;  /* null: none */
+	uint64_t address;                /* 0: inlined into the next frame */
+	const struct mapping *mapping;   /* null: none */
 	const struct function *function; /* null: not named yet, or not nameable */
 	uint32_t line, column;
 	bool inlined;
@@ -56,7 +56,7 @@ struct sample {
 
 struct stall {
 	struct record_stall record;
-	const struct loop *loop; /* null: lost */
+	const struct loop *loop;           /* null: lost */
 	size_t first_sample, sample_count; /* in recording.samples, ordered by time */
 };
 
@@ -69,8 +69,8 @@ struct note {
 struct recording {
 	struct record_head head;
 	uint64_t recording_id;
-	uint64_t first_ns, last_ns;  /* observed span */
-	bool ended;                  /* the process said good-bye */
+	uint64_t first_ns, last_ns; /* observed span */
+	bool ended;                 /* the process said good-bye */
 	/* What the reader met. */
 	uint64_t blocks_read, blocks_lost, bytes_skipped;
 	uint64_t unresolved; /* references whose declarations were lost */
@@ -96,16 +96,17 @@ struct recording {
 };
 
 /* Tool-side arena: everything a loaded recording needs lives and dies together. */
-void *recording_alloc(struct recording *recording, size_t size); /* zeroed; aborts the tool on ENOMEM */
+void *recording_alloc(
+	struct recording *recording, size_t size); /* zeroed; aborts the tool on ENOMEM */
 char *recording_text(struct recording *recording, const char *text, size_t length);
 
 enum recording_error {
-	RECORDING_NOT_ONE = -1000,  /* no block in it: not a recording */
-	RECORDING_EMPTY = -1001,    /* no byte in it */
-	RECORDING_NEWER = -1002,    /* written by a newer version */
-	RECORDING_NO_BLOCK = -1003, /* magic seen, but no intact block */
+	RECORDING_NOT_ONE = -1000,     /* no block in it: not a recording */
+	RECORDING_EMPTY = -1001,       /* no byte in it */
+	RECORDING_NEWER = -1002,       /* written by a newer version */
+	RECORDING_NO_BLOCK = -1003,    /* magic seen, but no intact block */
 	RECORDING_NOT_REGULAR = -1004, /* a pipe, a device, a socket */
-	RECORDING_TOO_LARGE = -1005, /* unpacks to more than the reader's budget */
+	RECORDING_TOO_LARGE = -1005,   /* unpacks to more than the reader's budget */
 };
 
 /*
@@ -116,5 +117,6 @@ int recording_load(struct recording **ret, const char *path);
 const char *recording_complaint(int error);
 void recording_free(struct recording *recording);
 
-/* Prints every block of this one file as it is, one line a message, for people and tests. Returns like load. */
+/* Prints every block of this one file as it is, one line a message, for people and tests. Returns
+ * like load. */
 int recording_dump(FILE *out, const char *path);
