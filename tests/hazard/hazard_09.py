@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Hazard 9: an interruption by our signal that the server sees."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import PROGRAMS, SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
+
+ROUNDS = int(SOAK / 2) or 10
+RAW_ALLOWED = 0.02  # of the calls without a wrapper: a published limit
+
+
+def ledger(rounds, environment):
+    """name -> (raw, calls, interrupted, early), as the program counted them."""
+    done = run_program("09_eintr", rounds, environment=environment, seconds=60 + 5 * rounds)
+    check(done.returncode == 0, f"status {done.returncode}: {done.stderr}")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return {name: (kind == "raw", *map(int, counts)) for name, kind, *counts in rows}
+
+
+def observed():
+    """every call in a sampled stall lasts as long as it should and ends as it would alone"""
+    with work_folder() as folder:
+        path = folder / "eintr.holter"
+        rows = ledger(ROUNDS, preloaded(path))
+        recording = Recording(path)
+        check(len(recording.samples) > 10 * len(rows), f"only {len(recording.samples)} samples")
+    wrong = {name: row[1:] for name, row in rows.items() if not row[0] and (row[2] or row[3])}
+    check(not wrong, f"calls, interrupted, early: {wrong}")
+    raw = [row for row in rows.values() if row[0]]
+    calls, interrupted = sum(row[1] for row in raw), sum(row[2] for row in raw)
+    check(interrupted <= RAW_ALLOWED * calls, f"{interrupted} of {calls} calls without a wrapper were interrupted: {rows}")
+    return f"{len(recording.samples)} samples; calls without a wrapper: {interrupted} of {calls} interrupted"
+
+
+def control():
+    """the wrong design, signals whatever the thread does, shows in the ledger"""
+    rows = ledger(1, {"LD_PRELOAD": str(PROGRAMS / "blind_signals.so")})
+    seen = [name for name, row in rows.items() if row[2]]
+    check(len(seen) >= 15, f"only {seen} were interrupted")
+
+
+run_cases(observed, control)
