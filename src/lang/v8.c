@@ -224,11 +224,13 @@ static void name_baseline(struct naming *naming, const struct v8_code *code, int
 static void name_optimised(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
 {
 	struct v8_heap *heap = &naming->v8->heap;
+	bool loop_only = code->kind == V8_CODE_MAGLEV && v8_code_is_osr(heap, code);
+	enum frame_doubt doubt = naming->doubt;
 	struct v8_position position;
 
 	naming->kind = code->kind == V8_CODE_MAGLEV ? FRAME_JS_MAGLEV : FRAME_JS_TURBOFAN;
 	/* Only calls have positions: code between two of them shows the one before. */
-	if (naming->innermost)
+	if (naming->innermost || loop_only)
 		naming->doubt = DOUBT_LINE_APPROXIMATE;
 	if (v8_position_find(heap, code->positions, pc_offset, &position))
 		position = (struct v8_position){.offset = -1};
@@ -241,7 +243,8 @@ static void name_optimised(struct naming *naming, const struct v8_code *code, in
 		}
 		add_frame(naming, inlined.shared, position.offset);
 		naming->frames[naming->count - 1].inlined = true;
-		naming->doubt = DOUBT_NONE;
+		if (!loop_only)
+			naming->doubt = doubt;
 		position = v8_position_unpack(inlined.call_position);
 	}
 	if (position.inlining) {
