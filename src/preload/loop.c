@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "format.h"
+#include "gc_v8.h"
 #include "life.h"
 #include "sampler.h"
 #include "sys.h"
@@ -37,6 +38,7 @@ static struct loop *register_thread(void)
 	atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->turns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->busy_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->gc_turn_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_head, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_tail, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_lost, 0, memory_order_relaxed);
@@ -47,6 +49,7 @@ static struct loop *register_thread(void)
 	loop->first_wait_ns = thread.first_wait_ns;
 	loop->stack_hint = (uint64_t)(uintptr_t)__builtin_frame_address(0);
 	sampler_admit_thread();
+	gc_v8_observe();
 	atomic_store_explicit(&loop->state, LOOP_LIVE, memory_order_release);
 	thread.loop = loop;
 	return loop;
@@ -130,8 +133,37 @@ void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
 		.begin_ns = begin_ns,
 		.end_ns = end_ns,
 		.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec,
+		.gc_ns = loop_gc_ns(loop, begin_ns),
 	};
 	atomic_store_explicit(&loop->ended_head, head + 1, memory_order_release);
+}
+
+void loop_gc_begin(struct loop *loop)
+{
+	loop->gc_begin_ns = clock_now_ns();
+}
+
+void loop_gc_end(struct loop *loop)
+{
+	uint64_t turn_ns = atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed);
+	uint64_t now = clock_now_ns(), begin_ns = loop->gc_begin_ns, sum_ns = 0;
+
+	loop->gc_begin_ns = 0;
+	/* Collections may also run in the wait itself (idle tasks); those are in no turn. */
+	if (!turn_ns || !begin_ns || now <= begin_ns)
+		return;
+	if (atomic_load_explicit(&loop->gc_turn_ns, memory_order_relaxed) == turn_ns)
+		sum_ns = atomic_load_explicit(&loop->gc_ns, memory_order_relaxed);
+	atomic_store_explicit(&loop->gc_turn_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&loop->gc_ns, sum_ns + (now - begin_ns), memory_order_relaxed);
+	atomic_store_explicit(&loop->gc_turn_ns, turn_ns, memory_order_release);
+}
+
+uint64_t loop_gc_ns(const struct loop *loop, uint64_t begin_ns)
+{
+	if (atomic_load_explicit(&loop->gc_turn_ns, memory_order_acquire) != begin_ns)
+		return 0;
+	return atomic_load_explicit(&loop->gc_ns, memory_order_relaxed);
 }
 
 void loop_forget_all(void)

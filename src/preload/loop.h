@@ -27,6 +27,7 @@ enum {
 struct ended_stall {
 	uint64_t begin_ns, end_ns;
 	uint64_t cpu_ns; /* the thread's CPU clock at the end */
+	uint64_t gc_ns;  /* of the turn */
 };
 
 struct loop {
@@ -34,6 +35,10 @@ struct loop {
 	_Atomic uint64_t turn_begin_ns; /* 0 while it waits. release: the turn's beginning */
 	uint64_t wait_begin_ns;         /* private to the thread */
 	_Atomic uint64_t turns, busy_ns;
+	_Atomic uint64_t
+		gc_turn_ns;     /* begin of the turn that gc_ns belongs to. release: after gc_ns */
+	_Atomic uint64_t gc_ns; /* garbage collection in that turn */
+	uint64_t gc_begin_ns;   /* private to the thread; 0: none goes on */
 	_Atomic uint32_t buckets[HISTOGRAM_BUCKETS]; /* since registration; wraps */
 	struct ended_stall ended[ENDED_MAX];
 	_Atomic uint32_t ended_head; /* release: entries below it are whole */
@@ -80,6 +85,11 @@ extern struct loop loops[LOOPS_MAX];
 struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait);
 /* Appends to the ended stalls; reads the thread's CPU clock. */
 void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns);
+/* A collection of the thread's language runtime begins, ends. */
+void loop_gc_begin(struct loop *loop);
+void loop_gc_end(struct loop *loop);
+/* How much of the turn that began at begin_ns went into collections that have ended. Any thread. */
+uint64_t loop_gc_ns(const struct loop *loop, uint64_t begin_ns);
 /* After fork, in the child: no thread is a loop any more. */
 void loop_forget_all(void);
 

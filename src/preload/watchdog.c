@@ -186,6 +186,7 @@ static uint64_t watch_turn(
 									 : settings.interval_ns);
 		usage_read(loop->tid, &usage);
 		account(&watch->stall, &watch->baseline, &usage);
+		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.measured_ns);
 		watch->stall.duration_ns = usage.taken_ns - begin_ns;
 	}
 	return watch->next_sample_ns;
@@ -211,6 +212,7 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 			end.taken_ns = ended->end_ns;
 			end.cpu_ns = ended->cpu_ns;
 			account(&watch->stall, &watch->baseline, &end);
+			watch->stall.gc_ns = least(ended->gc_ns, watch->stall.measured_ns);
 		}
 		watch->stall.duration_ns = ended->end_ns - ended->begin_ns;
 		watch->stall.ended = true;
