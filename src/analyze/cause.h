@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cause.h - where the wall time of stalls went.
+ *
  * Tier C. Data: the figures of one stall or the sum of many -> shares, label.
  */
 #pragma once

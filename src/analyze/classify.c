@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * classify.c - whose code a frame is, and what to call it.
+ *
  * Tier C. Data: one frame and the recording's head -> class, name. Nothing here weighs anything.
  */
 #include "finding.h"
@@ -168,10 +169,9 @@ uint64_t frame_offset(const struct frame *frame)
 
 const char *frame_name(const struct frame *frame, struct recording *recording)
 {
-	char text[64];
-	const char *module;
+	const char *module = base_name(module_path(frame));
+	size_t size = strlen(module) + sizeof("+0xffffffffffffffff");
 	char *name;
-	int length;
 
 	if (frame_is_named(frame))
 		return frame->function->name;
@@ -181,13 +181,9 @@ const char *frame_name(const struct frame *frame, struct recording *recording)
 		return frame->function ? "<anonymous>" : "[unnamed script function]";
 	if (frame->kind == FRAME_KERNEL)
 		return "[kernel]";
-	module = base_name(module_path(frame));
-	length = snprintf(text, sizeof(text), "+0x%llx", (unsigned long long)frame_offset(frame));
-	if (module[0] == '\0')
-		return recording_text(recording, text + 1, (size_t)length - 1);
-	name = recording_alloc(recording, strlen(module) + (size_t)length + 1);
-	memcpy(name, module, strlen(module));
-	memcpy(name + strlen(module), text, (size_t)length);
+	name = recording_alloc(recording, size);
+	snprintf(name, size, "%s%s0x%llx", module, module[0] == '\0' ? "" : "+",
+		(unsigned long long)frame_offset(frame));
 	return name;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * culprit.c - the function to blame for a set of samples.
+ *
  * Tier C. Data: samples with their numbered stacks -> struct culprit. Which samples belong together
  * is decided elsewhere (group.c).
  */
@@ -9,6 +10,7 @@
 #include <string.h>
 
 static const double ENOUGH = 0.80;
+static const double ENOUGH_OF_ALL = 0.50;
 
 void culprit_search_init(
 	struct culprit_search *ret, const struct identity *identity, struct recording *recording)
@@ -17,6 +19,7 @@ void culprit_search_init(
 
 	*ret = (struct culprit_search){.identity = identity, .recording = recording};
 	ret->weight_ns = recording_alloc(recording, functions * sizeof(*ret->weight_ns));
+	ret->cut_ns = recording_alloc(recording, functions * sizeof(*ret->cut_ns));
 	ret->met_ns = recording_alloc(recording, functions * sizeof(*ret->met_ns));
 	ret->last = recording_alloc(recording, functions * sizeof(*ret->last));
 	ret->stack_ns = recording_alloc(recording, identity->view_slots * sizeof(*ret->stack_ns));
@@ -28,12 +31,17 @@ static void count_functions(
 	size_t functions = search->identity->function_count;
 
 	search->total_ns = 0;
+	search->total_cut_ns = 0;
+	memset(search->cut_ns, 0, functions * sizeof(*search->cut_ns));
 	memset(search->weight_ns, 0, functions * sizeof(*search->weight_ns));
 	memset(search->last, 0, functions * sizeof(*search->last));
 	for (size_t i = 0; i < count; i++) {
 		const struct stack_view *view = witnesses[i].view;
 
+		uint64_t cut_ns = view->cut ? witnesses[i].weight_ns : 0;
+
 		search->total_ns += witnesses[i].weight_ns;
+		search->total_cut_ns += cut_ns;
 		for (size_t frame = 0; frame < view->stack->count; frame++) {
 			uint32_t function = view->functions[frame];
 
@@ -41,8 +49,18 @@ static void count_functions(
 				continue;
 			search->last[function] = i + 1;
 			search->weight_ns[function] += witnesses[i].weight_ns;
+			search->cut_ns[function] += cut_ns;
 		}
 	}
+}
+
+static bool is_on_enough(const struct culprit_search *search, uint32_t number)
+{
+	uint64_t abstaining_ns = search->total_cut_ns - search->cut_ns[number];
+	double weight_ns = (double)search->weight_ns[number];
+
+	return weight_ns >= ENOUGH * (double)(search->total_ns - abstaining_ns) &&
+	       weight_ns >= ENOUGH_OF_ALL * (double)search->total_ns;
 }
 
 static bool is_candidate(const struct culprit_search *search, uint32_t number,
@@ -51,7 +69,7 @@ static bool is_candidate(const struct culprit_search *search, uint32_t number,
 	const struct identity_function *function = &search->identity->functions[number];
 
 	return function->frame_class == frame_class && function->named == named &&
-	       (double)search->weight_ns[number] >= ENOUGH * (double)search->total_ns;
+	       is_on_enough(search, number);
 }
 
 /*

@@ -5,9 +5,11 @@
  * The culprit is the deepest function that lies on at least 80 % of the weight, from the first
  * class that has one: application, dependency, runtime library, native library (DESIGN.md section
  * 6). A function counts once in a sample, however often it recurs there. A named function is
- * preferred to a nameless one of its class. Where the weight is spread over many functions, the
- * rule itself walks up to their common caller. Tier C. Data: samples with their numbered stacks ->
- * struct culprit.
+ * preferred to a nameless one of its class. A sample whose callers could not be found abstains from
+ * functions that it does not show, as long as half of all weight speaks for one. Where the weight
+ * is spread over many functions, the rule itself walks up to their common caller.
+ *
+ * Tier C. Data: samples with their numbered stacks -> struct culprit.
  */
 #pragma once
 
@@ -26,10 +28,11 @@ struct culprit_search {
 	struct recording *recording;
 	/* Scratch, cleared by each search; by function, and by view. */
 	uint64_t *weight_ns; /* of the samples that hold the function */
+	uint64_t *cut_ns;    /* of those whose callers could not be found */
 	uint64_t *met_ns;    /* of the samples in which it is the candidate next to the leaf */
 	size_t *last;        /* 1 + the witness that was counted last */
 	uint64_t *stack_ns;
-	uint64_t total_ns;
+	uint64_t total_ns, total_cut_ns;
 };
 
 /* Memory comes from the recording's pool. */

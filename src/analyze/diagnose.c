@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * diagnose.c - the whole analysis of a recording: findings, worst first, the loops' figures, and
- * what the recording cannot say. Tier C. Data: struct recording -> struct diagnosis.
+ * what the recording cannot say.
+ *
+ * Tier C. Data: struct recording -> struct diagnosis.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * group.c - parts stalls by their origin.
+ *
  * Tier C. Data: stalls with samples -> groups of stalls.
  */
 #include "group.h"
@@ -103,26 +104,39 @@ static uint32_t way_of(const struct stack_view *view, uint32_t below)
 	return next < view->path_length ? view->path[next] : FUNCTION_NONE;
 }
 
-/* Counts the ways of a stall's samples: each once, or by weight. Returns the number of samples. */
-static size_t count_stall(
-	struct grouping *grouping, uint32_t number, uint32_t below, bool by_weight)
+static size_t count_samples(struct grouping *grouping, const struct stall *stall, uint32_t below,
+	bool by_weight, bool cut)
 {
-	const struct stall *stall = &grouping->recording->stalls[number];
 	size_t counted = 0;
 
-	counter_clear(&grouping->one);
 	for (size_t i = 0; i < stall->sample_count; i++) {
 		const struct sample *sample =
 			&grouping->recording->samples[stall->first_sample + i];
 		const struct stack_view *view = identity_view(grouping->identity, sample->stack);
 
-		if (!view)
+		if (!view || view->cut != cut)
 			continue;
 		counter_add(&grouping->one, way_of(view, below),
 			by_weight ? sample->record.weight_ns + 1 : 1);
 		counted++;
 	}
 	return counted;
+}
+
+/*
+ * Counts the ways of a stall's samples: each once, or by weight. Stacks whose callers could not be
+ * found do not show their way; they count only where there are no others. Returns the number of
+ * samples that counted.
+ */
+static size_t count_stall(
+	struct grouping *grouping, uint32_t number, uint32_t below, bool by_weight)
+{
+	const struct stall *stall = &grouping->recording->stalls[number];
+	size_t counted;
+
+	counter_clear(&grouping->one);
+	counted = count_samples(grouping, stall, below, by_weight, false);
+	return counted > 0 ? counted : count_samples(grouping, stall, below, by_weight, true);
 }
 
 static uint64_t add_one_to_all(struct grouping *grouping)
@@ -215,7 +229,7 @@ static bool could_be_finding(const struct grouping *grouping, size_t first, size
 		if (stall->record.duration_ns > longest_ns)
 			longest_ns = stall->record.duration_ns;
 	}
-	return count >= SEVERITY_MIN_STALLS || longest_ns >= SEVERITY_HANG_NS;
+	return count >= SEVERITY_MIN_STALLS || (double)longest_ns / 1e6 >= SEVERITY_HANG_MS;
 }
 
 static size_t run_of(const struct grouping *grouping, size_t first, size_t end)

@@ -6,11 +6,13 @@
  * divides, the question is whether each stall takes one way as a whole (two slow handlers: two
  * origins) or whether each takes several (one slow handler that calls many helpers: one origin).
  * Fleiss' kappa answers it: the agreement of a stall's samples with each other, less what chance
- * would give (Fleiss 1971). From 0.8 on the stalls are parted, below it they stay together. So a
- * stall of one or two samples, which would agree by chance, founds no group.
+ * would give (Fleiss 1971). From 0.8 on the stalls are parted, below it they stay together. A
+ * stall of a single sample has nothing to agree with and parts nothing.
  *
  * Parts that could never be a finding by themselves stay together under their common caller:
- * parting must not hide a problem. Tier C. Data: stalls with samples -> groups of stalls. What is
+ * parting must not hide a problem.
+ *
+ * Tier C. Data: stalls with samples -> groups of stalls. What is
  * to blame in a group is found by culprit.c.
  */
 #pragma once

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * identity.c - numbers the functions of a recording's stacks.
+ *
  * Tier C. Data: recording.stacks -> struct identity.
  */
 #include "identity.h"
@@ -21,18 +22,19 @@ struct table {
 static struct key key_of(const struct frame *frame)
 {
 	const char *module = frame_module(frame);
-	struct key key = {.name = "", .file = frame_file(frame), .module = ""};
+	struct key key = {.name = "", .file = "", .module = ""};
 
-	if (frame->function)
+	if (frame->function) {
 		key.name = frame->function->name;
-	if (key.file[0] != '\0') {
+		key.file = frame->function->file;
 		key.place = frame->function->line;
-		return key;
 	}
-	if (module)
-		key.module = module;
-	if (key.name[0] == '\0' && !frame_is_script(frame))
-		key.place = frame_offset(frame);
+	if (key.file[0] != '\0')
+		return key;
+	/* Without a file the line says nothing; without a name only the place in the module is
+	 * left. */
+	key.module = module ? module : "";
+	key.place = key.name[0] == '\0' && !frame_is_script(frame) ? frame_offset(frame) : 0;
 	return key;
 }
 
@@ -88,6 +90,22 @@ static uint32_t number_of(struct identity *identity, struct table *table, const 
 	function->frame_class = frame_class(frame, recording);
 	function->named = frame_is_named(frame);
 	return identity->function_count++;
+}
+
+static void number_frames(struct stack_view *view, struct identity *identity, struct table *table,
+	struct recording *recording)
+{
+	view->functions = recording_alloc(recording, view->stack->count * sizeof(*view->functions));
+	for (size_t i = 0; i < view->stack->count; i++) {
+		const struct frame *frame = &view->stack->frames[i];
+
+		if (frame->kind == FRAME_TRUNCATED) {
+			view->functions[i] = FUNCTION_NONE;
+			view->cut = true;
+		} else {
+			view->functions[i] = number_of(identity, table, frame, recording);
+		}
+	}
 }
 
 static bool path_has(const struct stack_view *view, uint32_t function)
@@ -152,13 +170,7 @@ void identity_build(struct identity *ret, struct recording *recording)
 		if (view->stack || stack->count == 0)
 			continue;
 		view->stack = stack;
-		view->functions =
-			recording_alloc(recording, stack->count * sizeof(*view->functions));
-		for (size_t frame = 0; frame < stack->count; frame++)
-			view->functions[frame] =
-				stack->frames[frame].kind == FRAME_TRUNCATED
-					? FUNCTION_NONE
-					: number_of(ret, &table, &stack->frames[frame], recording);
+		number_frames(view, ret, &table, recording);
 		build_path(view, ret, recording);
 	}
 }

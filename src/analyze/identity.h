@@ -5,8 +5,9 @@
  *
  * Two frames are the same function if name, file and line of declaration agree (the line tells
  * anonymous functions and methods of one name apart); without a file, if name and module do;
- * without a name, if module and offset do. Tier C. Data: recording.stacks -> struct identity ->
- * culprit.c, group.c, and the flame graph.
+ * without a name, if module and offset do.
+ *
+ * Tier C. Data: recording.stacks -> struct identity -> culprit.c, group.c, and the flame graph.
  */
 #pragma once
 
@@ -27,6 +28,7 @@ struct stack_view {
 	 */
 	uint32_t *path;
 	size_t path_length;
+	bool cut; /* callers exist that could not be found */
 };
 
 struct identity {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * loop.c - merges the rows of a loop's turns: how many, how busy, how long.
+ *
  * Tier C. Data: recording.turns -> struct loop_figures. Stalls are not looked at here: the
  * histogram has every turn, short and long.
  */

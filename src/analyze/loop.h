@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * loop.h - how each loop of a recording spent its time, from the histograms of its turns.
+ *
  * Tier C. Data: recording.turns -> struct loop_figures.
  */
 #pragma once

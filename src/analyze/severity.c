@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * severity.c - how bad stalls are.
+ *
  * Tier C. Data: struct stall_figures -> enum severity.
  */
 #include "severity.h"
 
 static const double WARNING_SHARE = 0.01;
 static const double CRITICAL_SHARE = 0.10;
-static const double HANG_MS = 5000;
 /* A kill may hit an ordinary stall by chance; one this long was likely its reason. */
 static const double OPEN_HANG_MS = 1000;
 
 enum severity severity_of_stalls(const struct stall_figures *figures)
 {
-	if (figures->max_ms >= HANG_MS || figures->unfinished_ms >= OPEN_HANG_MS)
+	if (figures->max_ms >= SEVERITY_HANG_MS || figures->unfinished_ms >= OPEN_HANG_MS)
 		return SEVERITY_CRITICAL;
 	if (figures->count < SEVERITY_MIN_STALLS || figures->lost_share < WARNING_SHARE)
 		return SEVERITY_INFO;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * severity.h - how bad stalls are: DESIGN.md section 6, in one place.
+ *
  * Tier C.
  */
 #pragma once
@@ -8,7 +9,7 @@
 #include "finding.h"
 
 enum { SEVERITY_MIN_STALLS = 3 };
-static const uint64_t SEVERITY_HANG_NS = 5000000000;
+static const double SEVERITY_HANG_MS = 5000;
 
 /*
  * Warning from three stalls that cost 1 % of the time, critical if they cost 10 %, or if one lasts

@@ -8,7 +8,9 @@
  *
  * Confidence is the product of four numbers: evidence n / (n + 2) for n samples; the culprit's
  * share of the weight; 1 - d / 2 where the part d of the weight has a doubtful stack; and the part
- * of the wanted samples that were taken. Without a culprit it is half the evidence. Tier C. Data:
+ * of the wanted samples that were taken. Without a culprit it is half the evidence.
+ *
+ * Tier C. Data:
  * recording.stalls and samples -> struct finding.
  */
 #include "stall.h"

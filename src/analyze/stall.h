@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stall.h - findings about stalls: groups them by origin, finds culprit and cause, weighs them.
+ *
  * Tier C. Data: recording.stalls and samples -> struct finding.
  */
 #pragma once

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * summary.c - the one line that says what a finding is.
+ *
  * Tier C. Data: struct finding -> text.
  */
 #include "summary.h"
@@ -17,17 +18,17 @@ static const char *written(struct recording *recording, const char *format, ...)
 static const char *written(struct recording *recording, const char *format, ...)
 {
 	va_list arguments;
-	char *text;
+	char *text, *kept;
 	int length;
 
 	va_start(arguments, format);
-	length = vsnprintf(NULL, 0, format, arguments);
+	length = vasprintf(&text, format, arguments);
 	va_end(arguments);
-	text = recording_alloc(recording, (size_t)length + 1);
-	va_start(arguments, format);
-	vsnprintf(text, (size_t)length + 1, format, arguments);
-	va_end(arguments);
-	return text;
+	if (length < 0)
+		return "";
+	kept = recording_text(recording, text, (size_t)length);
+	free(text);
+	return kept;
 }
 
 static const char *base_name(const char *path)

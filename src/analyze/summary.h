@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * summary.h - the one line that says what a finding is.
+ *
  * Tier C. Data: struct finding, complete but for the summary -> text, owned by the recording. Names
  * are as the target gave them: a renderer quotes the line.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * unobserved.c - what a recording cannot say.
+ *
  * Tier C. Data: losses, notes, salvage counts -> lines for a person.
  */
 #include "unobserved.h"

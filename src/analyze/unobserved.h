@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * unobserved.h - what a recording cannot say, so that "nothing found" is never read as "no
- * problem". Tier C. Data: losses, notes, salvage counts -> lines for a person.
+ * problem".
+ *
+ * Tier C. Data: losses, notes, salvage counts -> lines for a person.
  */
 #pragma once
 

@@ -105,10 +105,11 @@ static void write_frame(
 	size_t used;
 
 	write_label(page, "");
-	style(page, blamed ? BOLD : "");
+	if (blamed)
+		style(page, BOLD);
 	fputs(blamed ? "> " : "  ", page->out);
 	used = write_name(page->out, frame_name(frame, page->recording));
-	style(page, blamed ? RESET : "");
+	style(page, RESET);
 	fprintf(page->out, "%*s  ", used < name_columns ? (int)(name_columns - used) : 0, "");
 	style(page, DIM);
 	if (frame_file(frame)[0] != '\0') {
@@ -116,6 +117,8 @@ static void write_frame(
 		write_position(page->out, frame->line, frame->column);
 	} else if (frame_module(frame)) {
 		render_quoted(page->out, frame_module(frame));
+	} else {
+		fputs(frame->kind == FRAME_JS_BUILTIN ? "built into the engine" : "?", page->out);
 	}
 	if (frame->doubt == DOUBT_BRIDGED)
 		fputs("  (found by a scan)", page->out);

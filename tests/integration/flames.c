@@ -13,6 +13,7 @@
 #include "made.h"
 #include "render.h"
 
+/* NOLINTBEGIN(misc-misleading-bidirectional): that is what is tested */
 /* Each would set an attribute of the document if it ever ran. Blanks would part frames, so that
  * there are none. */
 #define OWN "document.documentElement.setAttribute('data-owned','1')"
@@ -33,6 +34,8 @@ static const char *const names[] = {
 	"\xef\xbf\xbf",
 	"${" OWN "}`" OWN "`",
 };
+
+/* NOLINTEND(misc-misleading-bidirectional) */
 
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
 

@@ -32,9 +32,9 @@ struct recording *made_recording(const char *runtime, const char *program)
 	};
 	recording->last_ns = 10 * NS_PER_S;
 	recording->ended = true;
-	recording->loops = recording_alloc(recording, CAPACITY * sizeof(*recording->loops));
-	recording->mappings = recording_alloc(recording, CAPACITY * sizeof(*recording->mappings));
-	recording->stacks = recording_alloc(recording, CAPACITY * sizeof(*recording->stacks));
+	recording->loops = recording_alloc(recording, CAPACITY * sizeof(void *));
+	recording->mappings = recording_alloc(recording, CAPACITY * sizeof(void *));
+	recording->stacks = recording_alloc(recording, CAPACITY * sizeof(void *));
 	recording->stalls = recording_alloc(recording, CAPACITY * sizeof(*recording->stalls));
 	recording->samples = recording_alloc(recording, CAPACITY * sizeof(*recording->samples));
 	recording->notes = recording_alloc(recording, CAPACITY * sizeof(*recording->notes));
@@ -96,8 +96,10 @@ static void parse_frame(struct recording *recording, struct frame *ret, char *te
 			ret->function = new_function(recording, text, "", 0);
 		return;
 	}
+	line = file ? strrchr(file, ':') : NULL;
+	if (!line)
+		abort();
 	*file++ = '\0';
-	line = strrchr(file, ':');
 	*line++ = '\0';
 	ret->kind = FRAME_JS_INTERPRETED;
 	ret->line = (uint32_t)strtoul(line, NULL, 10);

@@ -301,6 +301,44 @@ START_TEST(parting_hides_nothing)
 }
 END_TEST
 
+/* Two thirds of the samples show the whole stack; the others cannot speak against what they do not
+ * show. */
+START_TEST(cut_stacks_abstain)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 150, 150);
+		for (int j = 0; j < 9; j++)
+			made_sample(recording,
+				j % 3 ? "sha!/usr/bin/node hash@/app/s.js:8 "
+					"login@/app/s.js:20 " NODE_ROOTS
+				      : "sha!/usr/bin/node |",
+				15, -1);
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "hash");
+	ck_assert_double_eq_tol(finding->culprit.share, 2.0 / 3, 1e-6);
+	ck_assert_double_lt(finding->confidence, 0.67);
+}
+END_TEST
+
+/* But a few samples do not speak for all. */
+START_TEST(few_whole_stacks_do_not_decide)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 150, 150);
+		for (int j = 0; j < 9; j++)
+			made_sample(recording,
+				j ? "sha!/usr/bin/node |"
+				  : "sha!/usr/bin/node hash@/app/s.js:8 " NODE_ROOTS,
+				15, -1);
+	}
+	ck_assert_str_eq(diagnose_first()->culprit.function, "sha");
+}
+END_TEST
+
 START_TEST(nothing_in_common_is_parted)
 {
 	for (int i = 0; i < 6; i++)
@@ -626,6 +664,8 @@ Suite *test_suite(void)
 	tcase_add_test(findings, helpers_do_not_part_their_caller);
 	tcase_add_test(findings, single_samples_part_nothing);
 	tcase_add_test(findings, parting_hides_nothing);
+	tcase_add_test(findings, cut_stacks_abstain);
+	tcase_add_test(findings, few_whole_stacks_do_not_decide);
 	tcase_add_test(findings, nothing_in_common_is_parted);
 	tcase_add_test(findings, native_culprit_has_a_module);
 	tcase_add_test(findings, blocked_names_the_call);
