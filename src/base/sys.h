@@ -153,6 +153,13 @@ static inline int64_t sys_process_vm_readv(int pid, const struct iovec *local, s
 		local_count, (uint64_t)(uintptr_t)remote, remote_count, 0);
 }
 
+static inline int64_t sys_process_vm_writev(int pid, const struct iovec *local, size_t local_count,
+	const struct iovec *remote, size_t remote_count)
+{
+	return sys_call6(SYS_process_vm_writev, (uint64_t)pid, (uint64_t)(uintptr_t)local,
+		local_count, (uint64_t)(uintptr_t)remote, remote_count, 0);
+}
+
 struct timespec;
 static inline int sys_clock_gettime(int clock, struct timespec *ret)
 {

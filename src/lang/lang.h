@@ -27,9 +27,9 @@ struct lang_frame {
 	enum frame_doubt doubt;
 	const char *function; /* "" if anonymous */
 	const char *file; /* a path, "node:internal/…", "evalmachine.<anonymous>"; "" if unknown */
-	uint32_t line, column;  /* of the call, or the position in the innermost frame; 0 unknown */
-	uint32_t function_line; /* of the declaration; 0 unknown */
-	bool inlined;           /* into the frame that follows */
+	uint32_t line, column; /* of the call, or the position in the innermost frame; 0 unknown */
+	uint32_t function_line, function_column; /* of the declaration; 0 unknown */
+	bool inlined;                            /* into the frame that follows */
 };
 
 enum { LANG_INLINE_MAX = 16 };

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sys.h"
 #include "v8_capture.h"
 #include "v8_frame.h"
 #include "v8_position.h"
@@ -35,6 +36,7 @@ static int v8_open(void **ret, const struct lang_target *target, const char **re
 	v8->scripts = v8_scripts_new(target->arena);
 	if (!v8->names || !v8->scripts)
 		return -ENOMEM;
+	v8->captures = target->pid == sys_getpid() && v8_capture_works(target->pid);
 	*ret = v8;
 	return 0;
 }
@@ -84,6 +86,8 @@ static size_t capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t s
 {
 	const struct v8 *v8 = lang;
 
+	if (!v8->captures)
+		return 0;
 	return v8_capture_sig(
 		&v8->image.layout, v8->target.pid, fp, sp, stack_end, slots, capacity);
 }
@@ -158,7 +162,6 @@ static void add_frame(struct naming *naming, uint64_t shared, int32_t position)
 	struct lang_frame *frame = add_unknown(naming);
 	struct v8_function function;
 	struct v8_script *script;
-	uint32_t column;
 
 	if (v8_name_find(v8->names, &v8->heap, shared, &function))
 		return;
@@ -169,8 +172,9 @@ static void add_frame(struct naming *naming, uint64_t shared, int32_t position)
 		return;
 	memcpy(file, v8_script_file(script), V8_SCRIPT_FILE_BYTES);
 	frame->file = file;
-	if (v8_script_line(script, &v8->heap, function.start, &frame->function_line, &column))
-		frame->function_line = 0;
+	if (v8_script_line(script, &v8->heap, function.start, &frame->function_line,
+		    &frame->function_column))
+		frame->function_line = frame->function_column = 0;
 	if (v8_script_line(script, &v8->heap, position, &frame->line, &frame->column)) {
 		frame->line = frame->column = 0;
 		frame->doubt = DOUBT_NO_POSITION;

@@ -19,5 +19,6 @@ struct v8 {
 	struct v8_codes codes;
 	struct v8_names *names;
 	struct v8_scripts *scripts;
+	bool captures; /* the target is this process, and capture_sig works in it */
 	char files[LANG_INLINE_MAX][V8_SCRIPT_FILE_BYTES]; /* of the frames named last */
 };

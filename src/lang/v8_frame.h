@@ -31,7 +31,7 @@ struct v8_frame_slots {
 /* A frame type is stored shifted by one, as a small integer would be on a machine of 32 bits. */
 static inline bool v8_is_frame_type(uint64_t word)
 {
-	return word && !(word & 1) && word >> 1 < V8_FRAME_TYPES;
+	return word - 1 < 2 * V8_FRAME_TYPES - 1 && !(word & 1);
 }
 
 /* Whether frames of this type stand between V8 and the native code that it called. */

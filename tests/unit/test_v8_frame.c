@@ -648,6 +648,8 @@ START_TEST(capture_reads_functions)
 	struct unwind_slot slots[64];
 	uint64_t fp = put_live_stack();
 
+	ck_assert(v8_capture_works(getpid()));
+	ck_assert(!v8_capture_works(0x7fffffff));
 	ck_assert_uint_eq(capture(fp, slots, 64), CAPTURED);
 	for (int i = 0; i < CAPTURED; i++) {
 		ck_assert_uint_eq(slots[i].fp, fp + 64 * (uint64_t)i);
