@@ -239,6 +239,7 @@ static void add_named(struct writer *writer, const struct unwind_frame *frame,
 			.name = named[i].function,
 			.file = named[i].file,
 			.line = named[i].function_line,
+			.column = named[i].function_column,
 		};
 		struct writer_location location = {
 			.kind = named[i].kind,

@@ -190,6 +190,7 @@ static int collect_function(struct collector *collector, const Holter__Record__F
 	if (!declared->function)
 		return -ENOMEM;
 	declared->function->line = from->line;
+	declared->function->column = from->column;
 	return 0;
 }
 

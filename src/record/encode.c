@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "histogram.h"
-#include "writer.h"
+#include "intern.h"
 
 /* Wire types of the protobuf encoding. */
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2 };
@@ -192,15 +192,15 @@ void encode_mapping(
 	encode_close(encoder, mark);
 }
 
-void encode_function(
-	struct encoder *encoder, uint32_t id, uint32_t name, uint32_t file, uint32_t line)
+void encode_function(struct encoder *encoder, uint32_t id, const struct interned_function *function)
 {
 	size_t mark = encode_open(encoder, BLOCK_FUNCTION);
 
 	encode_varint(encoder, 1, id);
-	encode_varint(encoder, 2, name);
-	encode_varint(encoder, 3, file);
-	encode_varint(encoder, 4, line);
+	encode_varint(encoder, 2, function->name);
+	encode_varint(encoder, 3, function->file);
+	encode_varint(encoder, 4, function->line);
+	encode_varint(encoder, 5, function->column);
 	encode_close(encoder, mark);
 }
 

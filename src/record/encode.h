@@ -14,7 +14,8 @@
 
 #include "event.h"
 
-struct writer_location; /* writer.h */
+struct interned_function; /* intern.h */
+struct writer_location;   /* writer.h */
 
 struct encoder {
 	uint8_t *bytes;
@@ -39,7 +40,7 @@ void encode_string(struct encoder *encoder, uint32_t id, const char *text, size_
 void encode_mapping(
 	struct encoder *encoder, uint32_t id, const struct record_mapping *mapping, uint32_t path);
 void encode_function(
-	struct encoder *encoder, uint32_t id, uint32_t name, uint32_t file, uint32_t line);
+	struct encoder *encoder, uint32_t id, const struct interned_function *function);
 void encode_location(struct encoder *encoder, uint32_t id, const struct writer_location *location);
 void encode_stack(struct encoder *encoder, uint32_t id, const uint32_t *locations, size_t count);
 void encode_loop(struct encoder *encoder, const struct record_loop *loop, uint32_t thread);

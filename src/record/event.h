@@ -76,9 +76,9 @@ struct record_mapping {
 };
 
 struct record_function {
-	const char *name; /* null or "": anonymous */
-	const char *file; /* null or "": unknown */
-	uint32_t line;    /* of the declaration; 0: unknown */
+	const char *name;      /* null or "": anonymous */
+	const char *file;      /* null or "": unknown */
+	uint32_t line, column; /* of the declaration; 0: unknown */
 };
 
 struct record_loop {

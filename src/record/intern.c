@@ -18,7 +18,7 @@ struct key {
 	size_t length;
 	const struct record_mapping *mapping;
 	uint32_t path;
-	struct interned_function function;
+	const struct interned_function *function;
 	const struct writer_location *location;
 	const uint32_t *stack;
 	size_t stack_count;
@@ -151,25 +151,25 @@ static bool same_function(const struct intern *intern, uint32_t index, const str
 {
 	const struct interned_function *entry = &intern->functions[index];
 
-	return entry->name == key->function.name && entry->file == key->function.file &&
-	       entry->line == key->function.line;
+	return entry->name == key->function->name && entry->file == key->function->file &&
+	       entry->line == key->function->line && entry->column == key->function->column;
 }
 
-uint32_t intern_function(struct intern *intern, uint32_t name, uint32_t file, uint32_t line)
+uint32_t intern_function(struct intern *intern, const struct interned_function *function)
 {
-	const struct key key = {.function = {.name = name, .file = file, .line = line}};
+	const struct key key = {.function = function};
 	uint64_t hash = hash_begin();
 	int64_t index;
 	bool is_new;
 
-	hash = hash_word(hash, (uint64_t)name << 32 | file);
-	hash = hash_word(hash, line);
+	hash = hash_word(hash, (uint64_t)function->name << 32 | function->file);
+	hash = hash_word(hash, (uint64_t)function->line << 32 | function->column);
 	index = find_or_add(intern, &intern->function_table, hash_end(hash), same_function, &key,
 		true, &is_new);
 	if (index < 0)
 		return 0;
 	if (is_new)
-		intern->functions[index] = key.function;
+		intern->functions[index] = *function;
 	return intern->function_table.first_id + (uint32_t)index;
 }
 

@@ -43,7 +43,8 @@ struct interned_mapping {
 };
 
 struct interned_function {
-	uint32_t name, file, line;
+	uint32_t name, file; /* string ids */
+	uint32_t line, column;
 };
 
 struct interned_stack {
@@ -74,7 +75,7 @@ bool intern_is_crowded(const struct intern *intern);
 /* Each returns an id, or 0 if the table is full. Ids inside an entry must be of this table set. */
 uint32_t intern_string(struct intern *intern, const char *text, size_t length);
 uint32_t intern_mapping(struct intern *intern, const struct record_mapping *mapping, uint32_t path);
-uint32_t intern_function(struct intern *intern, uint32_t name, uint32_t file, uint32_t line);
+uint32_t intern_function(struct intern *intern, const struct interned_function *function);
 uint32_t intern_location(struct intern *intern, const struct writer_location *location);
 uint32_t intern_stack(struct intern *intern, const uint32_t *locations, size_t count);
 

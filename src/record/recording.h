@@ -16,9 +16,9 @@ struct mapping {
 };
 
 struct function {
-	const char *name; /* "" if anonymous or unknown; never null */
-	const char *file; /* "" if unknown; never null */
-	uint32_t line;    /* declaration; 0 unknown */
+	const char *name;      /* "" if anonymous or unknown; never null */
+	const char *file;      /* "" if unknown; never null */
+	uint32_t line, column; /* declaration; 0 unknown */
 };
 
 struct frame {

@@ -269,8 +269,7 @@ static void declare_function(struct writer *writer, uint32_t id)
 	function = &intern->functions[index];
 	declare_string(writer, function->name);
 	declare_string(writer, function->file);
-	encode_function(
-		reserve(writer, SMALL_BYTES), id, function->name, function->file, function->line);
+	encode_function(reserve(writer, SMALL_BYTES), id, function);
 	intern->function_table.chunks[index] = writer->chunk;
 }
 
@@ -396,9 +395,14 @@ uint32_t writer_mapping(struct writer *writer, const struct record_mapping *mapp
 
 uint32_t writer_function(struct writer *writer, const struct record_function *function)
 {
-	uint32_t name = string_of(writer, function->name), file = string_of(writer, function->file);
+	struct interned_function interned = {
+		.name = string_of(writer, function->name),
+		.file = string_of(writer, function->file),
+		.line = function->line,
+		.column = function->column,
+	};
 
-	return count_refusal(writer, intern_function(&writer->intern, name, file, function->line));
+	return count_refusal(writer, intern_function(&writer->intern, &interned));
 }
 
 void writer_stack_begin(struct writer *writer)

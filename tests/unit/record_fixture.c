@@ -88,7 +88,7 @@ uint32_t fixture_stack(struct writer *writer, uint32_t seed, uint32_t depth)
 			.build_id = {0xde, 0xad, 0x00, 0xef},
 			.build_id_length = 20};
 		const struct record_function function = {
-			.name = name, .file = "/app/server.js", .line = seed + 1};
+			.name = name, .file = "/app/server.js", .line = seed + 1, .column = 9};
 		struct writer_location location = {.kind = FRAME_JS_TURBOFAN,
 			.doubt = DOUBT_LINE_APPROXIMATE,
 			.address = 0x400100 + (uint64_t)seed * 4096 + i,

@@ -12,6 +12,7 @@
 #include "encode.h"
 #include "histogram.h"
 #include "holter.pb-c.h"
+#include "intern.h"
 #include "writer.h"
 
 /* Values at which a varint changes its length, and the ends. */
@@ -149,11 +150,12 @@ END_TEST
 START_TEST(function)
 {
 	uint32_t n = (uint32_t)numbers[_i];
+	const struct interned_function record = {.name = n, .file = n, .line = n, .column = n};
 	struct encoder encoder = begin();
 	BLOCK_WITH(function, Function, HOLTER__RECORD__FUNCTION__INIT);
 
-	message.id = message.name = message.file = message.line = n;
-	encode_function(&encoder, n, n, n, n);
+	message.id = message.name = message.file = message.line = message.column = n;
+	encode_function(&encoder, n, &record);
 	same(&encoder, &block);
 }
 END_TEST

@@ -78,6 +78,7 @@ START_TEST(scene_is_read_as_it_was_written)
 	ck_assert_int_eq(frame->doubt, DOUBT_LINE_APPROXIMATE);
 	ck_assert_str_eq(frame->function->name, "function1_2");
 	ck_assert_str_eq(frame->function->file, "/app/server.js");
+	ck_assert_uint_eq(frame->function->column, 9);
 	ck_assert_uint_eq(frame->function->line, 2);
 	ck_assert_uint_eq(frame->line, 3);
 	ck_assert_uint_eq(frame->column, 17);
