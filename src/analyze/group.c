@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "severity.h"
+#include "weight.h"
 
 static const double PARTED = 0.8; /* kappa from which stalls take different ways */
 static const double ONE_WAY =
@@ -117,7 +118,7 @@ static size_t count_samples(struct grouping *grouping, const struct stall *stall
 		if (!view || view->cut != cut)
 			continue;
 		counter_add(&grouping->one, way_of(view, below),
-			by_weight ? sample->record.weight_ns + 1 : 1);
+			by_weight ? weight_of_sample(&sample->record) : 1);
 		counted++;
 	}
 	return counted;

@@ -10,7 +10,7 @@
 
 struct key {
 	const char *name, *file, *module;
-	uint64_t place; /* line of the declaration, or offset in the module */
+	uint64_t place; /* line and column of the declaration, or offset in the module */
 };
 
 struct table {
@@ -27,11 +27,11 @@ static struct key key_of(const struct frame *frame)
 	if (frame->function) {
 		key.name = frame->function->name;
 		key.file = frame->function->file;
-		key.place = frame->function->line;
+		key.place = (uint64_t)frame->function->line << 32 | frame->function->column;
 	}
 	if (key.file[0] != '\0')
 		return key;
-	/* Without a file the line says nothing; without a name only the place in the module is
+	/* Without a file lines say nothing; without a name only the place in the module is
 	 * left. */
 	key.module = module ? module : "";
 	key.place = key.name[0] == '\0' && !frame_is_script(frame) ? frame_offset(frame) : 0;

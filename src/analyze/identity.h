@@ -3,7 +3,7 @@
  * identity.h - which frames are the same function. Numbers the functions of all stacks of a
  * recording, so that what follows compares and counts small numbers.
  *
- * Two frames are the same function if name, file and line of declaration agree (the line tells
+ * Two frames are the same function if name, file and place of declaration agree (the place tells
  * anonymous functions and methods of one name apart); without a file, if name and module do;
  * without a name, if module and offset do.
  *

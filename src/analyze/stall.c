@@ -25,6 +25,7 @@
 #include "severity.h"
 #include "summary.h"
 #include "symbol.h"
+#include "weight.h"
 
 static const double NS_PER_MS = 1e6;
 static const double NS_PER_S = 1e9;
@@ -80,10 +81,9 @@ static struct witness *collect_witnesses(const struct stall_set *set,
 			const struct sample *sample = &recording->samples[stall->first_sample + j];
 			const struct stack_view *view = identity_view(identity, sample->stack);
 
-			/* A sample without weight still shows where the thread was. */
 			if (view)
 				witnesses[(*ret_count)++] = (struct witness){
-					sample, view, sample->record.weight_ns + 1};
+					sample, view, weight_of_sample(&sample->record)};
 		}
 	}
 	return witnesses;

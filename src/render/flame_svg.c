@@ -26,7 +26,7 @@ enum {
 };
 
 static const double COLUMN = 7.21;   /* pixels of a 12 px monospaced character */
-static const double NARROWEST = 0.1; /* pixels; what is narrower is left out and counted */
+static const double NARROWEST = 0.2; /* pixels; what is narrower is left out and counted */
 
 enum colour {
 	COLOUR_APPLICATION,

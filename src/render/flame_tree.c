@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weight.h"
+
 struct builder {
 	struct recording *recording;
 	struct identity identity;
@@ -23,17 +25,18 @@ struct builder {
 
 static uint64_t weight_of(const struct record_sample *sample, enum flame_of of)
 {
-	uint64_t cpu_ns = sample->cpu_ns < sample->weight_ns ? sample->cpu_ns : sample->weight_ns;
+	uint64_t weight_ns = sample->weight_ns < WEIGHT_MAX_NS ? sample->weight_ns : WEIGHT_MAX_NS;
+	uint64_t cpu_ns = sample->cpu_ns < weight_ns ? sample->cpu_ns : weight_ns;
 
 	switch (of) {
 	case FLAME_BLOCK:
-		return sample->weight_ns - cpu_ns;
+		return weight_ns - cpu_ns;
 	case FLAME_CPU:
 		return cpu_ns;
 	case FLAME_STALL:
 		break;
 	}
-	return sample->weight_ns;
+	return weight_ns;
 }
 
 /*

@@ -200,6 +200,28 @@ START_TEST(recursion_counts_once_and_the_line_is_the_heaviest)
 }
 END_TEST
 
+/* Code that was made small: every function is anonymous, and on one line. */
+START_TEST(functions_of_one_line_are_told_apart)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 10; i++)
+		made_plain(recording, i * 900, 150,
+			i % 2 ? "()@/app/s.min.js:2 ()@/app/s.min.js:2 " NODE_ROOTS
+			      : "x@/app/s.min.js:2 ()@/app/s.min.js:2 " NODE_ROOTS,
+			11, -1);
+	for (size_t i = 0; i < recording->stack_count; i++) {
+		for (size_t j = 0; j < 2; j++)
+			((struct function *)recording->stacks[i]->frames[j].function)->column =
+				(uint32_t)(100 - j);
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	ck_assert_uint_eq(finding[0].culprit.depth, 0);
+	ck_assert_uint_eq(finding[1].culprit.depth, 0);
+}
+END_TEST
+
 /* Two handlers, each slow by itself, under one listener. */
 START_TEST(different_culprits_are_different_findings)
 {
@@ -511,6 +533,40 @@ START_TEST(a_starved_host_is_one_step_less_severe)
 }
 END_TEST
 
+/* A recording may claim anything. */
+START_TEST(absurd_figures_are_borne)
+{
+	for (int i = 0; i < 8; i++) {
+		struct stall *stall = made_plain(recording, i, 100,
+			i % 2 ? "f@/app/s.js:8 " NODE_ROOTS : "g@/app/s.js:9", 8, 0);
+
+		stall->record.duration_ns = stall->record.measured_ns = stall->record.gc_ns =
+			UINT64_MAX;
+		stall->record.samples_missed = UINT32_MAX;
+		stall->record.cpu_ns = stall->record.runqueue_ns = stall->record.throttled_ns =
+			UINT64_MAX;
+		for (size_t j = 0; j < 8; j++) {
+			struct record_sample *sample =
+				&recording->samples[stall->first_sample + j].record;
+
+			sample->weight_ns = j % 2 ? UINT64_MAX : UINT64_MAX - 1;
+			sample->cpu_ns = j % 3 ? UINT64_MAX : 0;
+			sample->syscall = INT32_MAX;
+		}
+	}
+	recording->last_ns = recording->first_ns;
+	diagnose_first();
+	for (size_t i = 0; i < diagnosis.finding_count; i++) {
+		const struct finding *finding = &diagnosis.findings[i];
+
+		ck_assert(finding->confidence >= 0 && finding->confidence <= 1);
+		ck_assert(finding->stall.lost_share >= 0 && finding->stall.lost_share <= 1);
+		ck_assert(
+			finding->culprit.share_of_kind >= 0 && finding->culprit.share_of_kind <= 1);
+	}
+}
+END_TEST
+
 START_TEST(startup_is_no_finding)
 {
 	made_plain(recording, 0, 6000, "compile@/app/s.js:8 " NODE_ROOTS, 50, -1)->record.startup =
@@ -659,6 +715,7 @@ Suite *test_suite(void)
 	tcase_add_checked_fixture(findings, begin_node, finish);
 	tcase_add_test(findings, culprit_is_the_deepest_application_function);
 	tcase_add_test(findings, recursion_counts_once_and_the_line_is_the_heaviest);
+	tcase_add_test(findings, functions_of_one_line_are_told_apart);
 	tcase_add_test(findings, different_culprits_are_different_findings);
 	tcase_add_test(findings, one_culprit_is_one_finding);
 	tcase_add_test(findings, helpers_do_not_part_their_caller);
@@ -676,6 +733,7 @@ Suite *test_suite(void)
 	tcase_add_loop_test(findings, severity_by_count_and_lost_time, 0,
 		sizeof(severities) / sizeof(severities[0]));
 	tcase_add_test(findings, a_starved_host_is_one_step_less_severe);
+	tcase_add_test(findings, absurd_figures_are_borne);
 	tcase_add_test(findings, startup_is_no_finding);
 	tcase_add_test(findings, stalls_without_a_stack_blame_nobody);
 	tcase_add_test(findings, loops_share_a_finding);
