@@ -37,10 +37,12 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* A source map may know its sources by relative paths only. */
 static bool in_dependency_folder(const char *path)
 {
 	for (size_t i = 0; i < sizeof(dependency_folders) / sizeof(dependency_folders[0]); i++) {
-		if (strstr(path, dependency_folders[i]))
+		if (strstr(path, dependency_folders[i]) ||
+			starts_with(path, dependency_folders[i] + 1))
 			return true;
 	}
 	return false;
@@ -122,7 +124,9 @@ static enum frame_class script_class(const struct frame *frame)
 	/* A frame of which nothing is known must not be taken for the application's. */
 	if (frame->kind == FRAME_JS_BUILTIN || !frame->function)
 		return CLASS_RUNTIME;
-	if (in_dependency_folder(file))
+	/* A package that was compiled is a package, wherever its sources lay. */
+	if (in_dependency_folder(file) ||
+		(frame->generated && in_dependency_folder(frame->generated->function->file)))
 		return CLASS_DEPENDENCY;
 	if (starts_with(file, "node:") || starts_with(file, "<frozen "))
 		return CLASS_RUNTIME;

@@ -129,6 +129,7 @@ static size_t depth_of(const struct stack_view *view, uint32_t function)
 
 struct line_weight {
 	uint32_t line, column;
+	const struct generated *generated;
 	uint64_t weight_ns;
 };
 
@@ -155,7 +156,8 @@ static void heaviest_line(
 		if (place == LINES_MAX)
 			continue;
 		if (place == used)
-			places[used++] = (struct line_weight){frame->line, frame->column, 0};
+			places[used++] = (struct line_weight){
+				frame->line, frame->column, frame->generated, 0};
 		places[place].weight_ns += witnesses[i].weight_ns;
 	}
 	for (size_t i = 0; i < used; i++) {
@@ -170,6 +172,7 @@ static void heaviest_line(
 		best_place_ns = places[i].weight_ns;
 		ret->line = places[i].line;
 		ret->column = places[i].column;
+		ret->generated = places[i].generated;
 	}
 }
 
@@ -213,6 +216,7 @@ bool culprit_find(struct culprit_search *search, const struct witness *witnesses
 		.file = frame_file(frame),
 		.module = frame_module(frame),
 		.function_line = frame->function ? frame->function->line : 0,
+		.generated = frame->generated,
 		.frame_class = search->identity->functions[number].frame_class,
 		.basis = BASIS_SYNC,
 		.share = (double)search->weight_ns[number] / (double)search->total_ns,

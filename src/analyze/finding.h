@@ -31,6 +31,7 @@ struct culprit {
 	const char *file;     /* "" unknown */
 	const char *module;   /* path of the native module; null for a script's function */
 	uint32_t line, column, function_line;
+	const struct generated *generated; /* null, or where the line stands in the code that ran */
 	enum frame_class frame_class;
 	enum basis basis;
 	double share;              /* of the finding's own weight */

@@ -21,6 +21,13 @@ struct function {
 	uint32_t line, column; /* declaration; 0 unknown */
 };
 
+/* Where the code that ran stands, if it was made from other code (a bundle, compiled TypeScript).
+ */
+struct generated {
+	const struct function *function; /* as the runtime calls it, in the file that ran */
+	uint32_t line, column;
+};
+
 struct frame {
 	enum frame_kind kind;
 	enum frame_doubt doubt;
@@ -28,6 +35,8 @@ struct frame {
 	const struct mapping *mapping;   /* null: none */
 	const struct function *function; /* null: not named yet, or not nameable */
 	uint32_t line, column;
+	const struct generated
+		*generated; /* null: what stands here is what ran; else by src/symbol */
 	bool inlined;
 	const char *unresolved; /* null, or why a name is missing ("no symbols", "file changed") */
 };

@@ -25,6 +25,18 @@ static void write_line(struct json_writer *json, const char *name, uint32_t line
 		json_writer_null(json, name);
 }
 
+static void write_generated(struct json_writer *json, const struct generated *generated)
+{
+	if (!generated)
+		return;
+	json_writer_open_row(json, "generated");
+	json_writer_text(json, "function", known(generated->function->name));
+	json_writer_text(json, "file", known(generated->function->file));
+	write_line(json, "line", generated->line);
+	write_line(json, "column", generated->column);
+	json_writer_close_object(json);
+}
+
 static void write_recording(struct json_writer *json, const struct diagnosis *diagnosis)
 {
 	static const char *const modes[] = {
@@ -66,6 +78,7 @@ static void write_stack(
 		write_line(json, "line", frame->line);
 		if (frame_module(frame))
 			json_writer_text(json, "module", frame_module(frame));
+		write_generated(json, frame->generated);
 		json_writer_close_object(json);
 	}
 	json_writer_close_array(json);
@@ -90,6 +103,7 @@ static void write_culprit(
 	write_line(json, "column", culprit->column);
 	write_line(json, "function_line", culprit->function_line);
 	json_writer_text(json, "module", known(culprit->module));
+	write_generated(json, culprit->generated);
 	json_writer_text(json, "basis", bases[culprit->basis]);
 	json_writer_number(json, "share", culprit->share, 3);
 	json_writer_number(json, "share_of_kind", culprit->share_of_kind, 3);

@@ -99,6 +99,17 @@ static void write_position(FILE *out, uint32_t line, uint32_t column)
 		fprintf(out, ":%u", column);
 }
 
+/* Where the code that ran stands, behind where it was written: " (dist/main.js:1:10771)". */
+static void write_generated(FILE *out, const struct generated *generated)
+{
+	if (!generated)
+		return;
+	fputs(" (", out);
+	render_quoted(out, generated->function->file);
+	write_position(out, generated->line, generated->column);
+	fputc(')', out);
+}
+
 static void write_frame(
 	const struct page *page, const struct frame *frame, bool blamed, size_t name_columns)
 {
@@ -115,6 +126,7 @@ static void write_frame(
 	if (frame_file(frame)[0] != '\0') {
 		render_quoted(page->out, frame_file(frame));
 		write_position(page->out, frame->line, frame->column);
+		write_generated(page->out, frame->generated);
 	} else if (frame_module(frame)) {
 		render_quoted(page->out, frame_module(frame));
 	} else {
@@ -192,6 +204,7 @@ static void write_culprit(const struct page *page, const struct finding *finding
 	if (culprit->file[0] != '\0') {
 		render_quoted(page->out, culprit->file);
 		write_position(page->out, culprit->line, culprit->column);
+		write_generated(page->out, culprit->generated);
 	} else {
 		render_quoted(page->out, culprit->module ? culprit->module : "an unknown file");
 	}
