@@ -188,14 +188,13 @@ static bool is_same_file(const struct salvage *a, const struct salvage *b)
 static void open_inputs(
 	struct input *older, struct input *newer, const char *path, struct unpacker *unpacker)
 {
-	char *older_path = malloc(strlen(path) + sizeof(".1"));
+	char *older_path;
 
 	input_open(newer, path, unpacker);
-	if (!older_path) {
+	if (asprintf(&older_path, "%s.1", path) < 0) {
 		*older = (struct input){.salvage.descriptor = -1, .error = -ENOMEM};
 		return;
 	}
-	strcat(strcpy(older_path, path), ".1");
 	input_open(older, older_path, unpacker);
 	free(older_path);
 	if (newer->salvage.descriptor >= 0 && older->salvage.descriptor >= 0 &&

@@ -38,7 +38,7 @@ static const struct sink_calls system_calls = {
 /* Whether the descriptor's number still stands for our file. */
 static bool is_ours(const struct sink_file *file)
 {
-	struct stat status;
+	struct stat status = {0};
 
 	return file->descriptor >= 0 && sys_fstat(file->descriptor, &status) == 0 &&
 	       status.st_dev == file->device && status.st_ino == file->inode;
@@ -65,7 +65,7 @@ static int raise_descriptor(int descriptor)
 /* Begins with an empty file. */
 static int adopt(struct sink *sink, int descriptor)
 {
-	struct stat status;
+	struct stat status = {0};
 	int error = sys_fstat(descriptor, &status);
 
 	if (error < 0) {
@@ -87,7 +87,7 @@ static int open_existing(const char *path)
 	int descriptor = sys_open(
 		path, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	uint8_t begin[sizeof(block_magic)];
-	struct stat status;
+	struct stat status = {0};
 	int64_t length;
 	int error;
 
@@ -159,7 +159,7 @@ static int reopen(struct sink *sink)
 
 uint64_t sink_size_limit(void)
 {
-	struct rlimit limit;
+	struct rlimit limit = {0};
 
 	if (sys_call3(SYS_getrlimit, RLIMIT_FSIZE, (uint64_t)(uintptr_t)&limit, 0) < 0)
 		return UINT64_MAX;

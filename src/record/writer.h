@@ -2,14 +2,15 @@
 /*
  * writer.h - writes a recording: interns, encodes into one block at a time, and appends it.
  *
- * Runs on Holter's thread inside a server (and in `holter attach`): no heap, no stdio, no locks; all
- * storage is handed in and bounded. When an interning table is full the writer forgets all of it and
- * goes on under fresh ids, so nothing is lost. When a write fails the file is cut back to its
- * last whole block, or a new file begun; what did not fit is counted as LOSS_BLOCK_WRITE and recording
- * goes on when there is room again.
- * Tier A (raw system calls). Not thread-safe: one thread owns a writer.
+ * Runs on Holter's thread inside a server (and in `holter attach`): no heap, no stdio, no locks;
+ * all storage is handed in and bounded. When an interning table is full the writer forgets all of
+ * it and goes on under fresh ids, so nothing is lost. When a write fails the file is cut back to
+ * its last whole block, or a new file begun; what did not fit is counted as LOSS_BLOCK_WRITE and
+ * recording goes on when there is room again. Tier A (raw system calls). Not thread-safe: one
+ * thread owns a writer.
  *
- * The block that is being built always fits: an event that does not fit closes it first (writes it).
+ * The block that is being built always fits: an event that does not fit closes it first (writes
+ * it).
  */
 #pragma once
 
@@ -19,10 +20,10 @@
 struct writer;
 
 struct writer_config {
-	const char *path;       /* of the recording; "<path>.1" is the rotated half */
-	uint64_t max_bytes;     /* of both files together, 1 MiB at least; 0: no limit */
-	uint64_t chunk_ns;      /* a chunk lasts at most this long (10 s is usual) */
-	uint64_t recording_id;  /* random */
+	const char *path;         /* of the recording; "<path>.1" is the rotated half */
+	uint64_t max_bytes;       /* of both files together, 1 MiB at least; 0: no limit */
+	uint64_t chunk_ns;        /* a chunk lasts at most this long (10 s is usual) */
+	uint64_t recording_id;    /* random */
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
 };
 
@@ -30,9 +31,9 @@ struct writer_config {
 size_t writer_arena_bytes(void);
 
 /*
- * Creates the file (mode 0600, O_EXCL unless it exists as a regular file of the same owner, O_NOFOLLOW,
- * O_CLOEXEC, descriptor moved above 900 where the limit allows). The strings in `head` are copied.
- * Returns 0 and a writer whose storage is the arena's, or a negative errno.
+ * Creates the file (mode 0600, O_EXCL unless it exists as a regular file of the same owner,
+ * O_NOFOLLOW, O_CLOEXEC, descriptor moved above 900 where the limit allows). The strings in `head`
+ * are copied. Returns 0 and a writer whose storage is the arena's, or a negative errno.
  */
 int writer_open(struct writer **ret, struct arena *arena, const struct writer_config *config,
 	const struct record_head *head);
@@ -54,7 +55,8 @@ struct writer_location {
 	enum frame_kind kind;
 	enum frame_doubt doubt;
 	uint64_t address;
-	uint32_t mapping, function; /* ids of this writer, as just returned by the functions above */
+	uint32_t mapping,
+		function; /* ids of this writer, as just returned by the functions above */
 	uint32_t line, column;
 };
 

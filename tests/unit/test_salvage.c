@@ -187,10 +187,14 @@ START_TEST(shifted_blocks_are_found)
 	for (size_t at = 0; at <= size; at += 13) {
 		unsigned expected = untouched(at, at + (at < size));
 
-		/* 1000 bytes more, which look like the first block's beginning. */
+		/*
+		 * 1000 bytes more, most of which look like a block's beginning; those at either end
+		 * do not, or they would stand in for bytes of the block that they split.
+		 */
 		memcpy(damaged, intact, at);
-		memcpy(damaged + at, intact, 500);
-		memset(damaged + at + 500, 'H', 500);
+		memset(damaged + at, 'H', 1000);
+		memcpy(damaged + at + 1, intact, 500);
+		damaged[at] = damaged[at + 999] = 0;
 		memcpy(damaged + at + 1000, intact + at, size - at);
 		fixture_write(fixture.path, damaged, size + 1000);
 		for (int i = 1; i < BLOCKS; i++) {
@@ -305,7 +309,7 @@ START_TEST(files_that_are_no_recordings)
 	complains(RECORDING_NOT_REGULAR, "regular");
 	unlink(fixture.path);
 	socket_file = socket(AF_UNIX, SOCK_STREAM, 0);
-	strcpy(address.sun_path, fixture.path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture.path);
 	ck_assert_int_eq(bind(socket_file, (struct sockaddr *)&address, sizeof(address)), 0);
 	complains(RECORDING_NOT_REGULAR, "regular");
 	close(socket_file);

@@ -167,12 +167,12 @@ END_TEST
 
 START_TEST(long_text_is_cut_between_characters)
 {
+	static const uint8_t euro[3] = {0xe2, 0x82, 0xac}; /* 3 does not divide the limit */
 	static char text[3 * INTERN_STRING_MAX];
 	struct recording *recording;
 
-	/* Three bytes a character, which do not divide the limit. */
-	for (size_t i = 0; i + 3 < sizeof(text); i += 3)
-		memcpy(text + i, "\xe2\x82\xac", 3);
+	for (size_t i = 0; i + sizeof(euro) < sizeof(text); i += sizeof(euro))
+		memcpy(text + i, euro, sizeof(euro));
 	fixture_open(&fixture, 0);
 	writer_note(fixture.writer, NOTE_RESUMED, text);
 	fixture_close(&fixture, false);
