@@ -38,7 +38,7 @@ static struct {
 	struct lang lang; /* ops null: no runtime */
 	const char *complaint;
 	char program[4096];
-	uint64_t program_inode;
+	uint64_t program_inode, own_inode;
 	uint64_t refreshed_ns;
 	struct module modules[MODULES_MAX];
 	size_t module_count;
@@ -91,6 +91,7 @@ static const char *own_folder(char *buffer, size_t size)
 	const struct map *map = maps_find(&stacks.maps, (uint64_t)(uintptr_t)&own_folder);
 	const char *path = map ? maps_path(&stacks.maps, map) : "", *slash = strrchr(path, '/');
 
+	stacks.own_inode = map ? map->inode : 0;
 	if (!slash || (size_t)(slash - path) >= size)
 		return NULL;
 	memcpy(buffer, path, (size_t)(slash - path));
@@ -211,6 +212,9 @@ static void add_native(struct writer *writer, const struct unwind_frame *frame)
 	struct record_mapping mapping;
 	const struct module *module;
 
+	/* The hook between the server and its C library is none of the server's functions. */
+	if (map && map->inode && map->inode == stacks.own_inode)
+		return;
 	if (map) {
 		mapping = (struct record_mapping){
 			.start = map->start,

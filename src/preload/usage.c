@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cgroup.h"
 #include "clock.h"
 #include "format.h"
 #include "sampler.h"
@@ -42,6 +43,7 @@ void usage_read(uint32_t tid, struct usage *ret)
 		if (at)
 			parse_unsigned(&at, &ret->runqueue_ns);
 	}
+	ret->throttled_ns = cgroup_throttled_ns();
 	/* Fields 10 and 12, counted behind the name, which may hold anything (proc(5)). */
 	if (read_task_file(tid, "/stat", text, sizeof(text)) > 0 && (at = strrchr(text, ')'))) {
 		at = skip_words(at, 8);

@@ -12,6 +12,7 @@ struct usage {
 	uint64_t taken_ns;    /* clock_now_ns; 0: no reading */
 	uint64_t cpu_ns;      /* the thread's CPU clock */
 	uint64_t runqueue_ns; /* /proc/self/task/T/schedstat; 0 where the kernel does not keep it */
+	uint64_t throttled_ns; /* of the control group; part of it may concern other threads */
 	uint64_t minor_faults, major_faults;
 };
 

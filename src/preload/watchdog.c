@@ -18,6 +18,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "clock.h"
 #include "format.h"
 #include "life.h"
@@ -94,6 +95,10 @@ static void account(struct record_stall *stall, const struct usage *from, const 
 	stall->runqueue_ns =
 		to->runqueue_ns > from->runqueue_ns ? to->runqueue_ns - from->runqueue_ns : 0;
 	stall->runqueue_ns = least(stall->runqueue_ns, stall->measured_ns - stall->cpu_ns);
+	/* A throttled thread stays on its run queue. */
+	stall->throttled_ns =
+		to->throttled_ns > from->throttled_ns ? to->throttled_ns - from->throttled_ns : 0;
+	stall->throttled_ns = least(stall->throttled_ns, stall->runqueue_ns);
 	stall->minor_faults = to->minor_faults - from->minor_faults;
 	stall->major_faults = to->major_faults - from->major_faults;
 }
@@ -458,6 +463,7 @@ static int open_all(void)
 	dog.watches = arena_alloc(&dog.arena, LOOPS_MAX * sizeof(*dog.watches));
 	if (!dog.watches)
 		return -ENOMEM;
+	cgroup_open();
 	rc = stacks_open(&dog.arena);
 	return rc ? rc : open_writer();
 }
