@@ -61,7 +61,7 @@ bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64
 	return own_share * (double)duration_ns < (double)threshold_ns;
 }
 
-enum finding_cause cause_label(const struct cause_parts *parts, double *ret_share)
+enum finding_cause cause_label(const struct cause_parts *parts)
 {
 	const struct {
 		enum finding_cause cause;
@@ -74,13 +74,11 @@ enum finding_cause cause_label(const struct cause_parts *parts, double *ret_shar
 	};
 	size_t best = 0;
 
-	*ret_share = 0;
 	if (parts->measured_ns <= 0)
 		return CAUSE_UNKNOWN;
 	for (size_t i = 1; i < sizeof(ranked) / sizeof(ranked[0]); i++) {
 		if (ranked[i].ns > ranked[best].ns)
 			best = i;
 	}
-	*ret_share = ranked[best].ns / parts->measured_ns;
 	return ranked[best].ns > 0 ? ranked[best].cause : CAUSE_UNKNOWN;
 }

@@ -26,6 +26,5 @@ bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64
  * The label of what took most of the time: gc, throttled, blocked or on-cpu, in this order where
  * equal. The wait for a CPU is not a function's cause and does not compete. Congestion and page
  * faults are not claimed: nothing that a recording holds yet tells them from on-cpu and blocked.
- * ret_share: its part of the measured time.
  */
-enum finding_cause cause_label(const struct cause_parts *parts, double *ret_share);
+enum finding_cause cause_label(const struct cause_parts *parts);

@@ -285,12 +285,11 @@ static struct finding *add_finding(
 {
 	struct finding *finding = &diagnosis->findings[diagnosis->finding_count++];
 	struct cause_parts parts = {0};
-	double cause_share;
 
 	finding->kind = FINDING_STALL;
 	set_figures(finding, set, diagnosis, recording);
 	add_parts(&parts, set, recording);
-	finding->cause = cause_label(&parts, &cause_share);
+	finding->cause = cause_label(&parts);
 	finding->severity = severity_of_stalls(&finding->stall);
 	return finding;
 }

@@ -53,9 +53,7 @@ static const struct {
 	{"f!/app/node_modules/bcrypt/bcrypt.node", NODE, NODE_PATH, CLASS_DEPENDENCY},
 	{"f!/app/build/Release/own.node", NODE, NODE_PATH, CLASS_APPLICATION},
 	{"f!/usr/bin/redis-server", "", "/usr/bin/redis-server", CLASS_APPLICATION},
-	{"f!/usr/bin/redis-server_(deleted)", "", "/usr/bin/redis-server", CLASS_APPLICATION},
-	{"f!/usr/lib/postgresql/15/bin/postgres", "", "/usr/lib/postgresql/15/bin/postgres",
-		CLASS_APPLICATION},
+	{"f!/usr/lib/own/server_(deleted)", "", "/usr/lib/own/server", CLASS_APPLICATION},
 	{"f!/usr/lib/x86_64-linux-gnu/libc.so.6", "", "/srv/server", CLASS_NATIVE_LIBRARY},
 	{"f!/lib64/libc.so.6", "", "/srv/server", CLASS_NATIVE_LIBRARY},
 	{"f!/srv/lib/libours.so", "", "/srv/server", CLASS_APPLICATION},
@@ -189,36 +187,44 @@ START_TEST(recursion_counts_once_and_the_line_is_the_heaviest)
 
 			if (frame->function && strcmp(frame->function->name, "walk") == 0)
 				((struct function *)frame->function)->line = 4;
+			/* The heaviest stack is at another place of line 7. */
+			if (recording->stacks[i]->count == 4)
+				frame->column = 9;
 		}
 	}
 	finding = diagnose_first();
 	ck_assert_uint_eq(diagnosis.finding_count, 1);
 	ck_assert_str_eq(finding->culprit.function, "walk");
 	ck_assert_uint_eq(finding->culprit.line, 7);
+	ck_assert_uint_eq(finding->culprit.column, 9);
 	ck_assert_uint_eq(finding->culprit.function_line, 4);
 	ck_assert_double_eq_tol(finding->culprit.share, 1, 1e-9);
 }
 END_TEST
 
-/* Code that was made small: every function is anonymous, and on one line. */
-START_TEST(functions_of_one_line_are_told_apart)
+/* Anonymous functions, and methods of one name, are told apart by where they are declared: code
+ * that was made small has one line. */
+START_TEST(one_name_may_be_several_functions)
 {
-	const struct finding *finding;
+	bool by_column = _i == 1;
 
-	for (int i = 0; i < 10; i++)
-		made_plain(recording, i * 900, 150,
-			i % 2 ? "()@/app/s.min.js:2 ()@/app/s.min.js:2 " NODE_ROOTS
-			      : "x@/app/s.min.js:2 ()@/app/s.min.js:2 " NODE_ROOTS,
-			11, -1);
-	for (size_t i = 0; i < recording->stack_count; i++) {
-		for (size_t j = 0; j < 2; j++)
-			((struct function *)recording->stacks[i]->frames[j].function)->column =
-				(uint32_t)(100 - j);
+	for (unsigned i = 0; i < 10; i++) {
+		struct stall *stall = made_plain(recording, i * 900, 150,
+			"()@/app/s.min.js:2 ()@/app/s.min.js:9 " NODE_ROOTS, 11, -1);
+
+		for (size_t j = 0; j < stall->sample_count; j++) {
+			struct function *function =
+				(struct function *)recording->samples[stall->first_sample + j]
+					.stack->frames[0]
+					.function;
+
+			function->line = by_column ? 1 : 1 + i % 2;
+			function->column = by_column ? 100 + i % 2 : 0;
+		}
 	}
-	finding = diagnose_first();
+	diagnose_first();
 	ck_assert_uint_eq(diagnosis.finding_count, 2);
-	ck_assert_uint_eq(finding[0].culprit.depth, 0);
-	ck_assert_uint_eq(finding[1].culprit.depth, 0);
+	ck_assert_uint_eq(diagnosis.findings[0].stall.count, 5);
 }
 END_TEST
 
@@ -346,6 +352,22 @@ START_TEST(cut_stacks_abstain)
 }
 END_TEST
 
+START_TEST(cut_stacks_do_not_hide_a_parting)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 150, 150);
+		for (int j = 0; j < 9; j++)
+			made_sample(recording,
+				j % 3 == 0 ? "sha!/usr/bin/node |"
+				: i % 2    ? "one@/app/s.js:8 ()@/app/s.js:20 " NODE_ROOTS
+					   : "two@/app/s.js:9 ()@/app/s.js:20 " NODE_ROOTS,
+				15, -1);
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+}
+END_TEST
+
 /* But a few samples do not speak for all. */
 START_TEST(few_whole_stacks_do_not_decide)
 {
@@ -413,6 +435,19 @@ START_TEST(blocked_names_the_call)
 	ck_assert_str_eq(finding->culprit.function, "load");
 	ck_assert_str_eq(finding->summary,
 		"load (s.js:22) slept in read and held the event loop 12 % of the time");
+}
+END_TEST
+
+/* One call, or none, is named: not the first of many. */
+START_TEST(sleep_in_many_calls_names_none)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 120, 0);
+		for (int call = 0; call < 3; call++)
+			made_sample(recording, "load@/app/s.js:22 " NODE_ROOTS, 40, call);
+	}
+	ck_assert_int_eq(diagnose_first()->cause, CAUSE_BLOCKED);
+	ck_assert_ptr_null(diagnose_first()->stall.syscall);
 }
 END_TEST
 
@@ -649,7 +684,7 @@ END_TEST
 START_TEST(loops_are_measured_by_their_histograms)
 {
 	static uint32_t buckets[2];
-	static uint64_t counts[] = {98, 2};
+	static uint64_t counts[] = {99, 1};
 	struct turns *row = recording->turns;
 
 	buckets[0] = histogram_bucket(2 * MADE_MS);
@@ -715,17 +750,19 @@ Suite *test_suite(void)
 	tcase_add_checked_fixture(findings, begin_node, finish);
 	tcase_add_test(findings, culprit_is_the_deepest_application_function);
 	tcase_add_test(findings, recursion_counts_once_and_the_line_is_the_heaviest);
-	tcase_add_test(findings, functions_of_one_line_are_told_apart);
+	tcase_add_loop_test(findings, one_name_may_be_several_functions, 0, 2);
 	tcase_add_test(findings, different_culprits_are_different_findings);
 	tcase_add_test(findings, one_culprit_is_one_finding);
 	tcase_add_test(findings, helpers_do_not_part_their_caller);
 	tcase_add_test(findings, single_samples_part_nothing);
 	tcase_add_test(findings, parting_hides_nothing);
 	tcase_add_test(findings, cut_stacks_abstain);
+	tcase_add_test(findings, cut_stacks_do_not_hide_a_parting);
 	tcase_add_test(findings, few_whole_stacks_do_not_decide);
 	tcase_add_test(findings, nothing_in_common_is_parted);
 	tcase_add_test(findings, native_culprit_has_a_module);
 	tcase_add_test(findings, blocked_names_the_call);
+	tcase_add_test(findings, sleep_in_many_calls_names_none);
 	tcase_add_loop_test(
 		findings, cause_by_where_the_time_went, 0, sizeof(causes) / sizeof(causes[0]));
 	tcase_add_test(findings, work_on_a_busy_host_is_still_work);

@@ -66,6 +66,7 @@ static const struct {
 	/* No UTF-8: a lone byte, an overlong form, a surrogate, above the last, cut off. */
 	{"\xff", "\\xff"},
 	{"\xc0\xaf", "\\xc0\\xaf"},
+	{"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
 	{"\xed\xa0\x80", "\\xed\\xa0\\x80"},
 	{"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
 	{"\xe2\x82", "\\xe2\\x82"},
@@ -306,11 +307,11 @@ START_TEST(flame_merges_and_is_the_same_each_time)
 
 	made_stall(recording, 0, 100, 100);
 	made_sample(recording, "leaf@/app/s.js:4 hash@/app/s.js:8 main!/usr/bin/node", 75, -1);
-	made_sample(recording, "hash@/app/s.js:8 main!/usr/bin/node", 25, -1);
+	made_sample(recording, "aside@/app/s.js:6 hash@/app/s.js:8 main!/usr/bin/node", 25, -1);
 	made_plain(recording, 500, 60, "compile@/app/s.js:1", 3, -1)->record.startup = true;
 	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
 	first = strdup(result());
-	ck_assert_uint_eq(count(first, "<svg class=\"f "), 4);
+	ck_assert_uint_eq(count(first, "<svg class=\"f "), 5);
 	ck_assert_ptr_nonnull(
 		strstr(first, "<title>hash\n/app/s.js:8\n100 ms, 100.00 %, application</title>"));
 	ck_assert_ptr_nonnull(
@@ -319,6 +320,10 @@ START_TEST(flame_merges_and_is_the_same_each_time)
 		first, "<title>main\n/usr/bin/node\n100 ms, 100.00 %, language engine</title>"));
 	ck_assert_ptr_nonnull(strstr(
 		first, "Width is time: 100 ms in 1 stall, 2 samples. Left out: start-up (60 ms)."));
+	/* The wider one stands first, whatever its name. */
+	ck_assert_ptr_nonnull(strstr(first, "data-b=\"0\" data-t=\"75000000\"><title>leaf\n"));
+	ck_assert_ptr_nonnull(
+		strstr(first, "data-b=\"75000000\" data-t=\"25000000\"><title>aside\n"));
 	rewind(out);
 	ck_assert_int_eq(render_flame_svg(out, recording, &options), 0);
 	ck_assert_str_eq(result(), first);
