@@ -4,7 +4,7 @@
 #include <errno.h>
 
 /* A new language is one file and one word here. */
-static const struct lang_ops *const languages[] = {&lang_v8};
+static const struct lang_ops *const languages[] = {&lang_v8, &lang_cpython};
 
 int lang_open(struct lang *ret, const struct lang_target *target, const char **ret_reason)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lang.h - what Holter asks of a language runtime (V8, later CPython): is it here, which code is
- * its own, how to step through its frames, and what a frame is called in the source. One file and
+ * lang.h - what Holter asks of a language runtime (V8, CPython): is it here, which code is its
+ * own, how to step through its frames, and what a frame is called in the source. One file and
  * one word in lang.c's list a language. Memory comes through `struct memory`, so the same code
  * serves the own process and another one. On any mismatch a language says less (a name without a
  * line, "JS frame"), never something wrong. Tier B (Holter's thread in the server), C in the tool;
@@ -34,6 +34,18 @@ struct lang_frame {
 
 enum { LANG_INLINE_MAX = 16 };
 
+/* How far a stack is merged with frames beside it; zero at its innermost frame. */
+struct lang_cursor {
+	size_t next;                      /* of the sample's slots */
+	const struct unwind_frame *frame; /* that the last call was about */
+	/* This native frame is the runtime's way of running those frames: left out. */
+	bool stands_for;
+};
+
+/*
+ * A runtime keeps its frames on the native stack (V8: owns, step, resync, frame) or beside it
+ * (CPython: beside). Members that do not apply to it are null.
+ */
 struct lang_ops {
 	const char *name; /* "v8" */
 	/*
@@ -63,9 +75,25 @@ struct lang_ops {
 	 */
 	size_t (*capture_sig)(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
 		struct unwind_slot *slots, size_t capacity);
+	/* The next capture_sig will be on this thread. Holter's thread, before the signal. */
+	void (*prepare)(void *lang, uint32_t tid);
+	/* The same of a thread that sleeps, from Holter's thread, through memory alone; who calls it
+	 * makes sure that the thread slept all the while. */
+	size_t (*capture_asleep)(
+		void *lang, uint32_t tid, struct unwind_slot *slots, size_t capacity);
+	/*
+	 * Names the next of the frames that run in a native frame, innermost first. `caller` is the
+	 * native frame after it; null: none was found, and all frames that are left belong here.
+	 * Returns whether there was one; in either case the cursor tells whether the native frame
+	 * is to be left out. Called for each native frame in turn, until it returns false.
+	 */
+	bool (*beside)(void *lang, const struct unwind_sample *sample,
+		const struct unwind_frame *frame, const struct unwind_frame *caller,
+		struct lang_cursor *cursor, struct lang_frame *ret);
 };
 
 extern const struct lang_ops lang_v8;
+extern const struct lang_ops lang_cpython;
 
 /* The runtime of a process, if it is a known one: tries every language in the list. */
 struct lang {

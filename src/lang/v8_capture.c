@@ -14,8 +14,11 @@ enum {
 	OBJECT_TAG = 1,
 };
 
-/* The kernel refuses a list that has an address from here on as a whole. */
-#define USER_END (1ull << 47)
+/*
+ * Where a process's addresses end, less a page for the object itself. The kernel refuses a list
+ * with an address behind that as a whole.
+ */
+#define USER_END ((1ull << 47) - 2 * 4096)
 
 /* The live stack, read in place. */
 struct live {

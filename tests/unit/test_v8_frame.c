@@ -670,9 +670,13 @@ START_TEST(capture_survives_what_it_finds)
 	struct unwind_slot slots[64];
 	uint64_t fp = put_live_stack();
 
-	/* Two functions that cannot be read. */
+	/* Two functions that cannot be read, and one that is the kernel's: that is none. */
 	live.stack[4 - 2] = 0x11;
-	live.stack[8 * 7 + 4 - 2] = 0xffff800000000001;
+	live.stack[8 * 7 + 4 - 2] = 0x2001;
+	ck_assert_uint_eq(capture(fp, slots, 64), CAPTURED);
+	live.stack[8 * 19 + 4 - 2] = 0x7ffffffff001;
+	ck_assert_uint_eq(capture(fp, slots, 64), CAPTURED - 1);
+	live.stack[8 * 19 + 4 - 2] = 0x11;
 	ck_assert_uint_eq(capture(fp, slots, 64), CAPTURED);
 	ck_assert_uint_eq(slots[0].value[1], 0);
 	ck_assert_uint_eq(slots[1].value[1], live_shared(1));

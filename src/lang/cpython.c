@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cpython.c - CPython as a language of Holter: the table of operations, how its frames are merged
+ * with the native ones, and how a frame is named. The interpreter's frames lie in its heap, beside
+ * the native stack; on that stack, each call of the evaluator runs a few of them. They are captured
+ * while the thread stands still (cpython_walk.h), and named later from their code objects, each
+ * checked by its type first: a code object may have been freed since. The interpreter's lock is
+ * never taken and none of its functions is called. Tier B; capture_sig is tier A.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cpython_image.h"
+#include "cpython_object.h"
+#include "cpython_walk.h"
+#include "lang.h"
+#include "sys.h"
+
+enum {
+	CAPTURE_PAGES = 16,     /* a power of two */
+	CAPTURE_READS_MAX = 48, /* of pages, in the handler */
+	PREPARE_READS_MAX = 8192,
+	FUNCTION_BYTES = 256,
+	FILE_BYTES = 1024,
+};
+
+/* Reads from `source` so often and no more. */
+struct limited_memory {
+	struct memory memory;
+	struct memory *source;
+	uint32_t left;
+};
+
+/*
+ * What capture reads through; it does not share the cache of naming, which may be older. Used by
+ * the thread that takes the sample, one at a time (sampler.c).
+ */
+struct capture {
+	struct memory_process own;
+	struct limited_memory limited;
+	struct memory_cache cache;
+	struct memory_page pages[CAPTURE_PAGES];
+	struct cpython_thread thread; /* of the next sample */
+};
+
+struct cpython {
+	struct cpython_image image;
+	struct cpython_heap heap;
+	struct capture *capture;
+	char function[FUNCTION_BYTES], file[FILE_BYTES]; /* of the frame named last */
+};
+
+static int64_t limited_read(struct memory *memory, uint64_t address, void *buffer, size_t length)
+{
+	struct limited_memory *limited = (struct limited_memory *)memory;
+
+	if (!limited->left)
+		return 0;
+	limited->left--;
+	return limited->source->read(limited->source, address, buffer, length);
+}
+
+static struct capture *capture_new(const struct lang_target *target)
+{
+	struct capture *capture = arena_alloc(target->arena, sizeof(*capture));
+
+	if (!capture)
+		return NULL;
+	memory_process_init(&capture->own, target->pid);
+	capture->limited = (struct limited_memory){
+		.memory = {.read = limited_read},
+		.source = target->pid == sys_getpid() ? &capture->own.memory : target->memory,
+	};
+	memory_cache_init(
+		&capture->cache, &capture->limited.memory, capture->pages, CAPTURE_PAGES);
+	return capture;
+}
+
+/* Forgets what was read, and allows so many reads more. */
+static struct memory *capture_begin(struct capture *capture, uint32_t reads)
+{
+	memory_cache_drop(&capture->cache);
+	capture->limited.left = reads;
+	return &capture->cache.memory;
+}
+
+static int cpython_open(void **ret, const struct lang_target *target, const char **ret_reason)
+{
+	struct cpython_image image;
+	struct cpython *cpython;
+	int error = cpython_image_find(&image, target, ret_reason);
+
+	if (error)
+		return error;
+	cpython = arena_alloc(target->arena, sizeof(*cpython));
+	if (!cpython)
+		return -ENOMEM;
+	cpython->image = image;
+	cpython->heap = (struct cpython_heap){
+		.memory = target->memory,
+		.layout = &cpython->image.layout,
+		.type_code = image.type_code,
+		.type_text = image.type_text,
+		.type_bytes = image.type_bytes,
+	};
+	cpython->capture = capture_new(target);
+	if (!cpython->capture)
+		return -ENOMEM;
+	*ret = cpython;
+	return 0;
+}
+
+static const char *cpython_runtime(const void *lang)
+{
+	const struct cpython *cpython = lang;
+
+	return cpython->image.version;
+}
+
+/* --- capture -------------------------------------------------------------------------------------
+ */
+
+static void prepare(void *lang, uint32_t tid)
+{
+	struct cpython *cpython = lang;
+	struct capture *capture = cpython->capture;
+	struct memory *memory = capture_begin(capture, PREPARE_READS_MAX);
+
+	if (cpython_find_thread(&cpython->image.layout, memory, cpython->image.runtime, tid,
+		    &capture->thread))
+		capture->thread = (struct cpython_thread){0};
+}
+
+static size_t capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
+	struct unwind_slot *slots, size_t capacity)
+{
+	const struct cpython *cpython = lang;
+	struct capture *capture = cpython->capture;
+
+	(void)fp, (void)sp, (void)stack_end;
+	return cpython_walk(&cpython->image.layout, capture_begin(capture, CAPTURE_READS_MAX),
+		&capture->thread, slots, capacity);
+}
+
+static size_t capture_asleep(void *lang, uint32_t tid, struct unwind_slot *slots, size_t capacity)
+{
+	prepare(lang, tid);
+	return capture_sig(lang, 0, 0, 0, slots, capacity);
+}
+
+/* --- naming --------------------------------------------------------------------------------------
+ */
+
+static uint32_t code_u32(const struct cpython *cpython, uint64_t code, uint32_t offset)
+{
+	uint32_t value;
+
+	return memory_u32(cpython->heap.memory, code + offset, &value) ? 0 : value;
+}
+
+static uint64_t code_u64(const struct cpython *cpython, uint64_t code, uint32_t offset)
+{
+	uint64_t value;
+
+	return memory_u64(cpython->heap.memory, code + offset, &value) ? 0 : value;
+}
+
+/* The place of the instruction in the code, in bytes; -1: before the first. Returns false if it is
+ * none of this code's. */
+static bool instruction_offset(
+	const struct cpython *cpython, uint64_t code, uint64_t instruction, int64_t *ret)
+{
+	const struct cpython_layout *layout = &cpython->image.layout;
+	int64_t offset, length;
+
+	if (!layout->code_body) {
+		*ret = (int64_t)instruction * layout->instruction_bytes;
+		return true;
+	}
+	offset = (int64_t)(instruction - (code + layout->code_body));
+	length = (int64_t)code_u64(cpython, code, layout->object_length);
+	*ret = offset;
+	return length >= 0 && offset >= -(int64_t)layout->instruction_bytes &&
+	       offset / layout->instruction_bytes < length;
+}
+
+static void name(struct cpython *cpython, const struct unwind_slot *slot, struct lang_frame *ret)
+{
+	const struct cpython_layout *layout = &cpython->image.layout;
+	const struct cpython_heap *heap = &cpython->heap;
+	uint64_t code = slot->value[CPYTHON_SLOT_CODE];
+	int64_t offset;
+
+	*ret = (struct lang_frame){
+		.kind = FRAME_PYTHON, .doubt = DOUBT_NO_NAME, .function = "", .file = ""};
+	if (!code) {
+		ret->kind = FRAME_TRUNCATED;
+		ret->doubt = DOUBT_DEPTH;
+		return;
+	}
+	if (!cpython_is(heap, code, heap->type_code) ||
+		cpython_text(heap, code_u64(cpython, code, layout->code_name), cpython->function,
+			sizeof(cpython->function)) < 0)
+		return;
+	ret->doubt = DOUBT_NO_POSITION;
+	ret->function = cpython->function;
+	if (cpython_text(heap, code_u64(cpython, code, layout->code_filename), cpython->file,
+		    sizeof(cpython->file)) < 0)
+		return;
+	ret->file = cpython->file;
+	ret->function_line = code_u32(cpython, code, layout->code_first_line);
+	if (instruction_offset(cpython, code, slot->value[CPYTHON_SLOT_INSTRUCTION], &offset))
+		ret->line = cpython_line(heap, code_u64(cpython, code, layout->code_lines),
+			ret->function_line, offset);
+	if (ret->line)
+		ret->doubt = DOUBT_NONE;
+}
+
+/* --- merging -------------------------------------------------------------------------------------
+ */
+
+static bool in_evaluator(const struct cpython_image *image, uint64_t pc)
+{
+	/* A return address may be that of what follows the last instruction. */
+	return pc > image->evaluator_start && pc <= image->evaluator_end;
+}
+
+/* Whether the frame in the slot runs in the native frame. The outermost one known takes all that is
+ * left: the chain of native frames may have been cut. */
+static bool runs_in(const struct cpython *cpython, const struct unwind_slot *slot,
+	const struct unwind_frame *frame, const struct unwind_frame *caller, bool first)
+{
+	if (!caller)
+		return true;
+	if (slot->fp)
+		return slot->fp < caller->sp;
+	return first && in_evaluator(&cpython->image, frame->pc);
+}
+
+/* Whether a native frame is the evaluator's: by its address; where the compiler moved a part of the
+ * evaluator away, by the frames that are certain to have their place on its stack. */
+static bool is_evaluator(const struct cpython *cpython, const struct unwind_slot *slot,
+	const struct unwind_frame *frame, const struct unwind_frame *caller)
+{
+	const struct image *image = &cpython->image.image;
+
+	return in_evaluator(&cpython->image, frame->pc) ||
+	       (slot && slot->fp >= frame->sp && caller && !caller->bridged &&
+		       frame->pc >= image->start && frame->pc < image->end);
+}
+
+static bool beside(void *lang, const struct unwind_sample *sample, const struct unwind_frame *frame,
+	const struct unwind_frame *caller, struct lang_cursor *cursor, struct lang_frame *ret)
+{
+	struct cpython *cpython = lang;
+	const struct unwind_slot *slot = NULL;
+	bool first = cursor->frame != frame;
+
+	if (cursor->next < sample->slot_count &&
+		runs_in(cpython, &sample->slots[cursor->next], frame, caller, first))
+		slot = &sample->slots[cursor->next];
+	if (first) {
+		cursor->frame = frame;
+		cursor->stands_for =
+			sample->slot_count && is_evaluator(cpython, slot, frame, caller);
+	}
+	if (!slot)
+		return false;
+	cursor->next++;
+	name(cpython, slot, ret);
+	return true;
+}
+
+const struct lang_ops lang_cpython = {
+	.name = "cpython",
+	.open = cpython_open,
+	.runtime = cpython_runtime,
+	.prepare = prepare,
+	.capture_sig = capture_sig,
+	.capture_asleep = capture_asleep,
+	.beside = beside,
+};
