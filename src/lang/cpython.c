@@ -71,8 +71,7 @@ static struct capture *capture_new(const struct lang_target *target)
 		.memory = {.read = limited_read},
 		.source = target->pid == sys_getpid() ? &capture->own.memory : target->memory,
 	};
-	memory_cache_init(
-		&capture->cache, &capture->limited.memory, capture->pages, CAPTURE_PAGES);
+	memory_cache_init(&capture->cache, &capture->limited.memory, capture->pages, CAPTURE_PAGES);
 	return capture;
 }
 
@@ -126,8 +125,8 @@ static void prepare(void *lang, uint32_t tid)
 	struct capture *capture = cpython->capture;
 	struct memory *memory = capture_begin(capture, PREPARE_READS_MAX);
 
-	if (cpython_find_thread(&cpython->image.layout, memory, cpython->image.runtime, tid,
-		    &capture->thread))
+	if (cpython_find_thread(
+		    &cpython->image.layout, memory, cpython->image.runtime, tid, &capture->thread))
 		capture->thread = (struct cpython_thread){0};
 }
 

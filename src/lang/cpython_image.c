@@ -54,8 +54,8 @@ static void name_version(struct cpython_image *image, uint16_t version, const ui
 }
 
 /* A type is known by its name; returns 0 if what the symbol names is another. */
-static uint64_t find_type(
-	const struct cpython_image *image, struct memory *memory, const char *symbol, const char *name)
+static uint64_t find_type(const struct cpython_image *image, struct memory *memory,
+	const char *symbol, const char *name)
 {
 	uint64_t address, size, text;
 	char found[16];

@@ -51,7 +51,7 @@ struct cpython_layout {
 	uint32_t runtime_interpreters; /* in _PyRuntime: the first interpreter */
 	uint32_t interpreter_next, interpreter_threads;
 	uint32_t thread_next, thread_interpreter;
-	uint32_t thread_frame; /* the innermost frame, or _PyCFrame */
+	uint32_t thread_frame;                /* the innermost frame, or _PyCFrame */
 	uint32_t thread_id, thread_native_id; /* pthread_self(); the kernel's (3.11 on, else 0) */
 
 	uint32_t call_frame, call_previous; /* _PyCFrame; CPYTHON_CHAIN_CALLS only */
@@ -64,7 +64,7 @@ struct cpython_layout {
 	bool frame_end_is_shim;
 
 	uint32_t code_filename, code_name, code_lines, code_first_line;
-	uint32_t code_body; /* the first instruction; 0 where frames hold an index */
+	uint32_t code_body;         /* the first instruction; 0 where frames hold an index */
 	uint32_t instruction_bytes; /* that one step of the instruction's index is worth */
 
 	uint32_t object_type;

@@ -21,8 +21,7 @@ bool cpython_is(const struct cpython_heap *heap, uint64_t address, uint64_t type
  * Writes a str as NUL-terminated UTF-8, cut before the character that does not fit; NUL and lone
  * surrogates become U+FFFD. Returns the bytes without the NUL; -EINVAL: no str; -EFAULT.
  */
-int64_t cpython_text(
-	const struct cpython_heap *heap, uint64_t address, char *buffer, size_t size);
+int64_t cpython_text(const struct cpython_heap *heap, uint64_t address, char *buffer, size_t size);
 /*
  * The line of the instruction at `offset` bytes (-1: the function has not begun), by the table
  * (a bytes object) of a code object that begins at first_line. Returns 0 if it tells none.

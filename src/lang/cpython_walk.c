@@ -157,8 +157,7 @@ static bool walk_call(struct walk *walk, uint64_t place, uint64_t at, uint64_t o
 			walk->count = begin;
 			return true;
 		}
-		if (!(frame.is_end && walk->layout->frame_end_is_shim) &&
-			!add(walk, place, &frame))
+		if (!(frame.is_end && walk->layout->frame_end_is_shim) && !add(walk, place, &frame))
 			return false;
 		at = frame.previous;
 	}

@@ -77,8 +77,8 @@ struct lang_ops {
 		struct unwind_slot *slots, size_t capacity);
 	/* The next capture_sig will be on this thread. Holter's thread, before the signal. */
 	void (*prepare)(void *lang, uint32_t tid);
-	/* The same of a thread that sleeps, from Holter's thread, through memory alone; who calls it
-	 * makes sure that the thread slept all the while. */
+	/* The same of a thread that sleeps, from Holter's thread, through memory alone; who calls
+	 * it makes sure that the thread slept all the while. */
 	size_t (*capture_asleep)(
 		void *lang, uint32_t tid, struct unwind_slot *slots, size_t capacity);
 	/*

@@ -16,7 +16,7 @@
 
 enum {
 	STACK_BYTES = 64 << 10,
-	SLOTS_MAX = 64,
+	SLOTS_MAX = 128,
 	RED_ZONE = 128, /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */
 	PREFERRED_SIGNAL = 13,         /* SIGRTMIN + 13 was free in every server looked at */
 	TIMEOUT_NS = 50 * 1000 * 1000, /* a thread that waits for a CPU answers late */
@@ -321,6 +321,7 @@ static char read_state(uint32_t tid)
 static enum sample_result take_in_place(
 	const struct sample_target *target, const struct sleeping *call, struct sampled *ret)
 {
+	const struct lang *lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
 	struct sleeping after;
 	uint64_t length = STACK_BYTES, begin = copy_begin_sig(call->sp, target->stack_start);
 	int64_t got;
@@ -331,6 +332,10 @@ static enum sample_result take_in_place(
 	got = own_memory.memory.read(&own_memory.memory, begin, slot.bytes, length);
 	if (got < RED_ZONE + 16)
 		return SAMPLE_NO_STACK;
+	slot.slot_count = 0;
+	if (lang && lang->ops->capture_asleep)
+		slot.slot_count = lang->ops->capture_asleep(
+			lang->state, target->tid, slot.slots, SLOTS_MAX);
 	if (read_call(target->tid, &after) || after.call != call->call || after.sp != call->sp ||
 		after.pc != call->pc)
 		return SAMPLE_NO_STACK;
@@ -341,6 +346,8 @@ static enum sample_result take_in_place(
 				.stack_start = begin,
 				.bytes = slot.bytes,
 				.length = (size_t)got,
+				.slots = slot.slots,
+				.slot_count = slot.slot_count,
 			},
 		.taken_ns = clock_now_ns(),
 		.cpu_ns = sampler_cpu_ns(target->tid),
@@ -402,10 +409,13 @@ static bool wait_ready(void)
 
 static enum sample_result take_by_signal(const struct sample_target *target, struct sampled *ret)
 {
+	const struct lang *lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
 	int rc;
 
 	if (signals_off || !handler_is_ours())
 		return SAMPLE_REFUSED;
+	if (lang && lang->ops->prepare)
+		lang->ops->prepare(lang->state, target->tid);
 	slot.tid = target->tid;
 	slot.stack_start = target->stack_start;
 	slot.stack_end = target->stack_end;

@@ -60,7 +60,7 @@ static int open_memory(struct arena *arena)
 	memory_cache_init(&stacks.code, &stacks.own.memory, code, CODE_PAGES);
 	memory_cache_init(&stacks.heap, &stacks.own.memory, heap, HEAP_PAGES);
 	if (memory_u32(&stacks.own.memory, (uint64_t)(uintptr_t)&probe, &seen) || seen != probe)
-		stacks.complaint = "process_vm_readv is refused here: no JavaScript names, native "
+		stacks.complaint = "process_vm_readv is refused here: no names of scripts, native "
 				   "stacks cut short";
 	return maps_load(&stacks.maps, stacks.own.pid);
 }
@@ -235,7 +235,8 @@ static void add_native(struct writer *writer, const struct unwind_frame *frame)
 	writer_stack_add(writer, &location);
 }
 
-static void add_named(struct writer *writer, const struct unwind_frame *frame,
+/* `address`: of the native frame that carries them; 0: none. */
+static void add_named(struct writer *writer, uint64_t address, bool bridged,
 	const struct lang_frame *named, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -248,12 +249,12 @@ static void add_named(struct writer *writer, const struct unwind_frame *frame,
 		struct writer_location location = {
 			.kind = named[i].kind,
 			.doubt = named[i].doubt,
-			.address = named[i].inlined ? 0 : frame->pc,
+			.address = named[i].inlined ? 0 : address,
 			.line = named[i].line,
 			.column = named[i].column,
 		};
 
-		if (!location.doubt && frame->bridged)
+		if (!location.doubt && bridged)
 			location.doubt = DOUBT_BRIDGED;
 		location.function = writer_function(writer, &function);
 		writer_stack_add(writer, &location);
@@ -262,15 +263,46 @@ static void add_named(struct writer *writer, const struct unwind_frame *frame,
 
 static bool owned(uint64_t pc)
 {
-	return stacks.lang.ops && stacks.lang.ops->owns(stacks.lang.state, pc);
+	const struct lang_ops *ops = stacks.lang.ops;
+
+	return ops && ops->owns && ops->owns(stacks.lang.state, pc);
+}
+
+/* A frame that the runtime stepped: its names. */
+static void add_owned(struct writer *writer, const struct unwind_sample *sample, size_t i)
+{
+	const struct unwind_frame *frame = &stacks.frames[i];
+	struct lang_frame named[LANG_INLINE_MAX];
+	size_t names = stacks.lang.ops->frame(stacks.lang.state, sample, frame, i == 0, named);
+
+	add_named(writer, frame->pc, frame->bridged, named, names);
+}
+
+/* A native frame with the runtime's frames that run in it, or those in its place. */
+static void add_with_beside(struct writer *writer, const struct unwind_sample *sample, size_t i,
+	size_t count, bool whole, struct lang_cursor *cursor)
+{
+	const struct unwind_frame *frame = &stacks.frames[i];
+	const struct unwind_frame *caller = i + 1 < count ? frame + 1 : NULL;
+	struct lang_frame named;
+	bool more = stacks.lang.ops->beside(
+		stacks.lang.state, sample, frame, caller, cursor, &named);
+
+	if (!cursor->stands_for)
+		add_native(writer, frame);
+	while (more) {
+		add_named(writer, 0, !caller && !whole, &named, 1);
+		more = stacks.lang.ops->beside(
+			stacks.lang.state, sample, frame, caller, cursor, &named);
+	}
 }
 
 uint32_t stacks_record(struct writer *writer, const struct sampled *sampled)
 {
 	struct unwind_runtime runtime = {0};
-	struct lang_frame named[LANG_INLINE_MAX];
+	struct lang_cursor cursor = {0};
 	enum unwind_end end;
-	size_t count, names;
+	size_t count;
 
 	/* Generated code and libraries may have come since; within a stall a look now and then is
 	 * enough. */
@@ -285,15 +317,13 @@ uint32_t stacks_record(struct writer *writer, const struct sampled *sampled)
 	life_unlock();
 	writer_stack_begin(writer);
 	for (size_t i = 0; i < count; i++) {
-		const struct unwind_frame *frame = &stacks.frames[i];
-
-		if (!owned(frame->pc)) {
-			add_native(writer, frame);
-			continue;
-		}
-		names = stacks.lang.ops->frame(
-			stacks.lang.state, &sampled->sample, frame, i == 0, named);
-		add_named(writer, frame, named, names);
+		if (owned(stacks.frames[i].pc))
+			add_owned(writer, &sampled->sample, i);
+		else if (stacks.lang.ops && stacks.lang.ops->beside)
+			add_with_beside(writer, &sampled->sample, i, count,
+				end == UNWIND_COMPLETE, &cursor);
+		else
+			add_native(writer, &stacks.frames[i]);
 	}
 	if (end != UNWIND_COMPLETE)
 		writer_stack_add(
