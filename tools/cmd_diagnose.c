@@ -4,7 +4,6 @@
  *
  * Tier C. Data: a recording -> findings on standard output.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include "load.h"
 #include "render.h"
 
-enum { OPTION_JSON, OPTION_ALL, OPTION_EXIT_CODE, OPTION_SYMBOLS };
+enum { OPTION_JSON, OPTION_ALL, OPTION_EXIT_CODE, OPTION_SYMBOLS, OPTION_SOURCES };
 
 static const struct command_option options[] = {
 	[OPTION_JSON] = {"json", 0, NULL, "print one JSON object"},
@@ -23,6 +22,7 @@ static const struct command_option options[] = {
 		"exit with 1 if anything of severity warning or above was found"},
 	[OPTION_SYMBOLS] = {"symbols", 0, "DIR",
 		"look for executables and libraries below DIR first"},
+	[OPTION_SOURCES] = {"sources", 0, "DIR", "look for scripts and source maps below DIR first"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -44,7 +44,8 @@ static int run(const struct command *command, int argc, char **argv)
 	struct text_options text = {.color = wants_color()};
 	struct recording *recording;
 	struct diagnosis diagnosis;
-	const char *value, *symbols = NULL;
+	struct load_options load = {0};
+	const char *value;
 	bool json = false, exit_code = false;
 	int option, status, error;
 
@@ -60,7 +61,10 @@ static int run(const struct command *command, int argc, char **argv)
 			exit_code = true;
 			break;
 		case OPTION_SYMBOLS:
-			symbols = value;
+			load.symbols = value;
+			break;
+		case OPTION_SOURCES:
+			load.sources = value;
 			break;
 		default:
 			return STATUS_USAGE;
@@ -70,20 +74,22 @@ static int run(const struct command *command, int argc, char **argv)
 		complain("diagnose: wants one recording: try 'holter help diagnose'");
 		return STATUS_USAGE;
 	}
-	status = load_recording(&recording, argv[optind], symbols);
+	status = load_recording(&recording, argv[optind], &load);
 	if (status != STATUS_OK)
 		return status;
 	error = diagnose(&diagnosis, recording);
-	if (!error)
-		error = json ? render_json(stdout, &diagnosis)
-			     : render_text(stdout, &diagnosis, &text);
-	if (error || fflush(stdout) != 0) {
-		complain("diagnose: the verdict could not be written: %s",
-			strerror(error ? -error : EIO));
-		status = STATUS_FAILED;
-	} else if (exit_code && found_something(&diagnosis)) {
-		status = STATUS_FOUND;
+	if (error) {
+		complain("diagnose: %s: %s", argv[optind], strerror(-error));
+		recording_free(recording);
+		return STATUS_FAILED;
 	}
+	if (json)
+		render_json(stdout, &diagnosis);
+	else
+		render_text(stdout, &diagnosis, &text);
+	status = command_finish(command);
+	if (status == STATUS_OK && exit_code && found_something(&diagnosis))
+		status = STATUS_FOUND;
 	recording_free(recording);
 	return status;
 }

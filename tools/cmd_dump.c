@@ -4,9 +4,7 @@
  *
  * Tier C. Data: a recording -> its blocks on standard output.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <string.h>
 
 #include "command.h"
 #include "load.h"
@@ -27,13 +25,9 @@ static int run(const struct command *command, int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	error = recording_dump(stdout, argv[optind]);
-	if (error)
+	if (error && !ferror(stdout))
 		return load_complain(argv[optind], error);
-	if (fflush(stdout) != 0) {
-		complain("dump: standard output: %s", strerror(errno));
-		return STATUS_FAILED;
-	}
-	return STATUS_OK;
+	return command_finish(command);
 }
 
 const struct command command_dump = {

@@ -6,6 +6,7 @@
  */
 #include "command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -81,6 +82,20 @@ int command_next_option(
 	}
 	*ret_value = optarg;
 	return index_of(command, value);
+}
+
+int command_finish(const struct command *command)
+{
+	/* Of a write that failed earlier the reason is no longer known. */
+	const char *reason = "not all of it could be written";
+
+	if (!ferror(stdout)) {
+		if (fflush(stdout) == 0)
+			return STATUS_OK;
+		reason = strerror(errno);
+	}
+	complain("%s: standard output: %s", command->name, reason);
+	return STATUS_FAILED;
 }
 
 void command_help(FILE *out, const struct command *command)

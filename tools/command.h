@@ -47,6 +47,11 @@ struct command {
  */
 int command_next_option(
 	const struct command *command, int argc, char **argv, const char **ret_value);
+/*
+ * Flushes standard output at a command's end. Returns STATUS_OK, or STATUS_FAILED after having said
+ * that not all of it was written.
+ */
+int command_finish(const struct command *command);
 /* Prints what `holter help NAME` and `holter NAME --help` say. */
 void command_help(FILE *out, const struct command *command);
 /* Prints "holter: ..." on standard error, one line: control characters of file names and the like

@@ -5,7 +5,6 @@
  *
  * Tier C. Data: struct diagnosis -> stream.
  */
-#include <errno.h>
 
 #include "json_writer.h"
 #include "render.h"
@@ -157,7 +156,7 @@ static void write_finding(
 	json_writer_close_object(json);
 }
 
-int render_json(FILE *out, const struct diagnosis *diagnosis)
+void render_json(FILE *out, const struct diagnosis *diagnosis)
 {
 	struct json_writer json;
 
@@ -170,5 +169,4 @@ int render_json(FILE *out, const struct diagnosis *diagnosis)
 		write_finding(&json, &diagnosis->findings[i], diagnosis->recording);
 	json_writer_close_array(&json);
 	json_writer_close_object(&json);
-	return ferror(out) ? -EIO : 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * render.h - what people and programs read. One file a format; renderers see findings and stacks,
- * never blocks. Tier C.
+ * never blocks. Whether all was written, the stream's error indicator says.
+ *
+ * Tier C. Data: struct diagnosis, struct recording -> stream.
  */
 #pragma once
 
@@ -14,10 +16,10 @@ struct text_options {
 	bool all;   /* findings of severity info too */
 };
 
-/* The verdict for a person. Names from the target are quoted (hazard 51). Returns 0, or -EIO. */
-int render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_options *options);
-/* One JSON object, holter-diagnose(1). Returns 0, or -EIO. */
-int render_json(FILE *out, const struct diagnosis *diagnosis);
+/* The verdict for a person. Names from the target are quoted (hazard 51). */
+void render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_options *options);
+/* One JSON object, holter-diagnose(1). */
+void render_json(FILE *out, const struct diagnosis *diagnosis);
 
 enum flame_of { FLAME_STALL, FLAME_BLOCK, FLAME_CPU };
 

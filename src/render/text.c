@@ -4,7 +4,6 @@
  *
  * Tier C. Data: struct diagnosis -> stream. Every text from the target passes render_quoted.
  */
-#include <errno.h>
 #include <math.h>
 
 #include "glyph.h"
@@ -322,7 +321,7 @@ static void write_unobserved(const struct page *page, const struct diagnosis *di
 	}
 }
 
-int render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_options *options)
+void render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_options *options)
 {
 	struct page page = {.out = out, .color = options->color, .recording = diagnosis->recording};
 	size_t shown = 0;
@@ -344,5 +343,4 @@ int render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_
 		fputc('\n', out);
 	write_observed(&page, diagnosis);
 	write_unobserved(&page, diagnosis);
-	return ferror(out) ? -EIO : 0;
 }
