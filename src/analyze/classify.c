@@ -48,6 +48,20 @@ static bool in_dependency_folder(const char *path)
 	return false;
 }
 
+/* Python's own library, wherever Python is: PREFIX/lib/python3.11/, PREFIX/lib/python311.zip/. */
+static bool in_python_library(const char *path)
+{
+	static const char *const folders[] = {"/lib/python", "/lib64/python"};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		const char *found = strstr(path, folders[i]);
+
+		if (found && found[strlen(folders[i])] >= '0' && found[strlen(folders[i])] <= '9')
+			return true;
+	}
+	return false;
+}
+
 static bool in_system_folder(const char *path)
 {
 	for (size_t i = 0; i < sizeof(system_folders) / sizeof(system_folders[0]); i++) {
@@ -130,7 +144,7 @@ static enum frame_class script_class(const struct frame *frame)
 		return CLASS_DEPENDENCY;
 	if (starts_with(file, "node:") || starts_with(file, "<frozen "))
 		return CLASS_RUNTIME;
-	if (frame->kind == FRAME_PYTHON && in_system_folder(file))
+	if (frame->kind == FRAME_PYTHON && in_python_library(file))
 		return CLASS_RUNTIME;
 	return CLASS_APPLICATION;
 }
@@ -150,6 +164,8 @@ static enum frame_class native_class(const struct frame *frame, const struct rec
 		return CLASS_DEPENDENCY;
 	if (is_given(recording->head.program) && is_same_file(path, recording->head.program))
 		return has_runtime ? CLASS_NATIVE_LIBRARY : CLASS_APPLICATION;
+	if (in_python_library(path) || starts_with(base_name(path), "libpython"))
+		return CLASS_NATIVE_LIBRARY;
 	/* Holter's own wrappers lie between the server and the C library, wherever it is installed.
 	 */
 	if (in_system_folder(path) || starts_with(base_name(path), "libholter.so"))

@@ -12,6 +12,8 @@
 
 static const char NODE[] = "node 20.20.2";
 static const char NODE_PATH[] = "/usr/bin/node";
+static const char PYTHON[] = "python 3.11.2";
+static const char PYTHON_PATH[] = "/usr/bin/python3.11";
 
 /* What every Node stack ends in. */
 #define NODE_ROOTS                                                                                 \
@@ -60,6 +62,10 @@ static const struct {
 	{"f!/opt/holter/libholter.so", "", "/srv/server", CLASS_NATIVE_LIBRARY},
 	{"f!/usr/lib/python3/dist-packages/numpy/core.so", "python 3.11.2", "/usr/bin/python3.11",
 		CLASS_DEPENDENCY},
+	{"f!/opt/py/lib/libpython3.13.so.1.0", PYTHON, PYTHON_PATH, CLASS_NATIVE_LIBRARY},
+	{"f!/opt/py/lib/python3.13/lib-dynload/_json.so", PYTHON, PYTHON_PATH,
+		CLASS_NATIVE_LIBRARY},
+	{"f!/srv/app/fast.cpython-311-x86_64-linux-gnu.so", PYTHON, PYTHON_PATH, CLASS_APPLICATION},
 	{"f![vdso]", "", "/srv/server", CLASS_NATIVE_LIBRARY},
 	{"!", "", "/srv/server", CLASS_NATIVE_LIBRARY},
 	{"jitted!", "", "/srv/server", CLASS_APPLICATION},
@@ -80,6 +86,31 @@ START_TEST(class_of_frame)
 	}
 	ck_assert_int_eq(frame_class(&stack->frames[0], made), classes[_i].expected);
 	made_free(made);
+}
+END_TEST
+
+static const struct {
+	const char *file;
+	enum frame_class expected;
+} python_classes[] = {
+	{"/srv/app.py", CLASS_APPLICATION},
+	{"<string>", CLASS_APPLICATION},
+	{"/usr/lib/mailer/server.py", CLASS_APPLICATION},
+	{"/usr/lib/python3.11/asyncio/events.py", CLASS_RUNTIME},
+	{"/opt/py/lib/python3.13/json/decoder.py", CLASS_RUNTIME},
+	{"/usr/lib64/python3.9/ssl.py", CLASS_RUNTIME},
+	{"/usr/lib/python311.zip/abc.py", CLASS_RUNTIME},
+	{"<frozen importlib._bootstrap>", CLASS_RUNTIME},
+	{"/srv/venv/lib/python3.11/site-packages/flask/app.py", CLASS_DEPENDENCY},
+	{"/usr/lib/python3/dist-packages/flask/app.py", CLASS_DEPENDENCY},
+};
+
+START_TEST(class_of_python_frame)
+{
+	struct function function = {.name = "f", .file = python_classes[_i].file};
+	struct frame frame = {.kind = FRAME_PYTHON, .function = &function};
+
+	ck_assert_int_eq(frame_class(&frame, recording), python_classes[_i].expected);
 }
 END_TEST
 
@@ -743,6 +774,8 @@ Suite *test_suite(void)
 
 	tcase_add_checked_fixture(frames, begin_node, finish);
 	tcase_add_loop_test(frames, class_of_frame, 0, sizeof(classes) / sizeof(classes[0]));
+	tcase_add_loop_test(frames, class_of_python_frame, 0,
+		sizeof(python_classes) / sizeof(python_classes[0]));
 	tcase_add_test(frames, nothing_is_known_of_an_unread_script_frame);
 	tcase_add_test(frames, names_of_frames);
 	suite_add_tcase(suite, frames);
