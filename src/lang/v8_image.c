@@ -9,6 +9,8 @@
 #include "format.h"
 #include "sys.h"
 
+#define BYTECODE_SIZES_SYMBOL "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE"
+
 enum {
 	BLOB_BYTES_MAX = 64 << 20,
 	PATH_BYTES = 1024,
@@ -84,58 +86,74 @@ static void read_runtime(struct v8_image *image, struct memory *memory)
 	format_unsigned(&format, (uint64_t)image->layout.version % 100);
 }
 
-enum { BLOB_CODE_OLD, BLOB_CODE, BLOB_SIZE, BYTECODE_SIZES, FILE_SYMBOLS };
-
-/* Symbols that are not among the dynamic ones. Those that are not found stay so. */
-static void read_file_symbols(const struct v8_image *image, const struct lang_target *target,
-	const struct map *map, struct elf_file_symbol symbols[FILE_SYMBOLS])
+/*
+ * The variable that a function returns, if that is all it does: an instruction that loads it
+ * relative to the next one, and a return. 0 if there is no such function, or it does something
+ * else.
+ */
+static uint64_t returned_variable(
+	const struct v8_image *image, struct memory *memory, const char *symbol)
 {
-	int fd;
+	uint8_t code[8], *load = code;
+	uint64_t address, size;
+	int32_t distance;
 
-	/* V8 10: the blob is at ..._data_, and v8_Default_embedded_blob_code_ is a variable. */
-	symbols[BLOB_CODE_OLD].name = "v8_Default_embedded_blob_code_data_";
-	symbols[BLOB_CODE].name = "v8_Default_embedded_blob_code_";
-	symbols[BLOB_SIZE].name = "v8_Default_embedded_blob_code_size_";
-	symbols[BYTECODE_SIZES].name = "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE";
-	fd = open_module(image, target, map);
-	if (fd < 0)
-		return;
-	elf_file_symbols(fd, symbols, FILE_SYMBOLS);
-	sys_close(fd);
+	if (image_symbol(&image->image, memory, symbol, &address, &size) ||
+		memory_exact(memory, address, code, sizeof(code)))
+		return 0;
+	if (load[0] == 0x48) /* eight bytes, not four */
+		load++;
+	if (load[0] != 0x8b || load[1] != 0x05 || load[6] != 0xc3) /* mov rax, [rip + n]; ret */
+		return 0;
+	memcpy(&distance, load + 2, sizeof(distance));
+	return address + (uint64_t)(load - code) + 6 + (uint64_t)(int64_t)distance;
 }
 
-static void read_blob(struct v8_image *image, const struct lang_target *target,
-	const struct elf_file_symbol symbols[FILE_SYMBOLS])
+/* Until version 12, V8 exported two functions that say where the builtins are. Returns whether it
+ * has them. */
+static bool find_blob(struct v8_image *image, struct memory *memory)
 {
-	const struct elf_file_symbol *code =
-		&symbols[symbols[BLOB_CODE_OLD].found ? BLOB_CODE_OLD : BLOB_CODE];
-	uint64_t start = image->image.bias + code->value;
+	image->blob_variable = returned_variable(
+		image, memory, "_ZN2v88internal7Isolate23CurrentEmbeddedBlobCodeEv");
+	image->blob_size_variable = returned_variable(
+		image, memory, "_ZN2v88internal7Isolate27CurrentEmbeddedBlobCodeSizeEv");
+	return image->blob_variable && image->blob_size_variable;
+}
+
+/* The first place; it is known once V8 has initialised itself. */
+static bool read_blob(struct v8_image *image, const struct lang_target *target)
+{
+	uint64_t start = image->blob_address;
 	const struct map *map;
 	uint32_t size;
 
-	if (!code->found || !symbols[BLOB_SIZE].found ||
-		memory_u32(target->memory, image->image.bias + symbols[BLOB_SIZE].value, &size) ||
+	if ((image->blob_variable && memory_u64(target->memory, image->blob_variable, &start)) ||
+		memory_u32(target->memory, image->blob_size_variable, &size) || !start || !size ||
 		size > BLOB_BYTES_MAX)
-		return;
+		return false;
 	map = maps_find(target->maps, start);
 	if (!map || !(map->protection & MAP_EXECUTE))
-		return;
+		return false;
 	image->blob[0] = (struct v8_range){start, start + size};
-	image->blob_count = 1;
+	return true;
 }
 
-static void read_bytecode_sizes(struct v8_image *image, const struct lang_target *target,
-	const struct elf_file_symbol *symbol)
+static bool read_bytecode_sizes(
+	struct v8_image *image, struct memory *memory, uint64_t address, uint64_t size)
 {
-	uint64_t address = image->image.bias + symbol->value, size = symbol->size;
-
-	if (!symbol->found &&
-		image_symbol(&image->image, target->memory, symbol->name, &address, &size))
-		return;
-	if (size > V8_BYTECODE_SIZES_MAX || size % 3 ||
-		memory_exact(target->memory, address, image->bytecode_sizes, size))
-		return;
+	if (!size || size > V8_BYTECODE_SIZES_MAX || size % 3 ||
+		memory_exact(memory, address, image->bytecode_sizes, size))
+		return false;
 	image->sizes = (struct v8_bytecode_sizes){image->bytecode_sizes, size / 3};
+	return true;
+}
+
+static bool find_bytecode_sizes(struct v8_image *image, struct memory *memory)
+{
+	uint64_t address, size;
+
+	return !image_symbol(&image->image, memory, BYTECODE_SIZES_SYMBOL, &address, &size) &&
+	       read_bytecode_sizes(image, memory, address, size);
 }
 
 /* The part of the blob that a mapping shows, if it maps the same bytes of the same file. */
@@ -164,7 +182,8 @@ void v8_image_refresh(struct v8_image *image, const struct lang_target *target)
 	const struct map *original;
 	struct v8_range range;
 
-	if (!image->blob_count)
+	image->blob_count = 0;
+	if (!read_blob(image, target))
 		return;
 	image->blob_count = 1;
 	original = maps_find(maps, image->blob[0].start);
@@ -185,15 +204,42 @@ bool v8_image_is_builtin(const struct v8_image *image, uint64_t pc)
 	return false;
 }
 
+/* What is not among the dynamic symbols, from the file's own; a stripped file has none. */
+static void find_in_file(
+	struct v8_image *image, const struct lang_target *target, const struct map *map)
+{
+	enum { BLOB_CODE, BLOB_SIZE, BYTECODE_SIZES, COUNT };
+	struct elf_file_symbol symbols[COUNT] = {
+		[BLOB_CODE] = {.name = "v8_Default_embedded_blob_code_"},
+		[BLOB_SIZE] = {.name = "v8_Default_embedded_blob_code_size_"},
+		[BYTECODE_SIZES] = {.name = BYTECODE_SIZES_SYMBOL},
+	};
+	uint64_t bias = image->image.bias;
+	int fd = open_module(image, target, map);
+
+	if (fd < 0)
+		return;
+	elf_file_symbols(fd, symbols, COUNT);
+	sys_close(fd);
+	if (!image->blob_variable && symbols[BLOB_CODE].found && symbols[BLOB_SIZE].found) {
+		image->blob_address = bias + symbols[BLOB_CODE].value;
+		image->blob_size_variable = bias + symbols[BLOB_SIZE].value;
+	}
+	if (!image->sizes.sizes && symbols[BYTECODE_SIZES].found)
+		read_bytecode_sizes(image, target->memory, bias + symbols[BYTECODE_SIZES].value,
+			symbols[BYTECODE_SIZES].size);
+}
+
 static void read_rest(
 	struct v8_image *image, const struct lang_target *target, const struct map *map)
 {
-	struct elf_file_symbol symbols[FILE_SYMBOLS] = {0};
+	bool complete;
 
 	read_runtime(image, target->memory);
-	read_file_symbols(image, target, map, symbols);
-	read_blob(image, target, symbols);
-	read_bytecode_sizes(image, target, &symbols[BYTECODE_SIZES]);
+	complete = find_blob(image, target->memory);
+	complete &= find_bytecode_sizes(image, target->memory);
+	if (!complete)
+		find_in_file(image, target, map);
 	v8_image_refresh(image, target);
 }
 

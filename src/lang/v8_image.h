@@ -24,6 +24,8 @@ struct v8_image {
 	/* The builtins: [0] where the loader put them, then their copies (V8 maps them near
 	 * generated code too). */
 	struct v8_range blob[V8_BLOB_PLACES_MAX];
+	uint64_t blob_address, blob_variable; /* where [0] is, or where a pointer to it is; or 0 */
+	uint64_t blob_size_variable;
 	size_t blob_count; /* 0: not found; then no pc is known to be a builtin's */
 	uint8_t bytecode_sizes[V8_BYTECODE_SIZES_MAX];
 	struct v8_bytecode_sizes sizes; /* points to bytecode_sizes, or empty */
