@@ -169,8 +169,8 @@ def holter(*arguments, environment=None, seconds=120):
                           timeout=seconds, env={**without_holter(), **(environment or {})})
 
 
-def diagnose(recording):
-    done = holter("diagnose", "--json", recording)
+def diagnose(recording, *options):
+    done = holter("diagnose", "--json", *options, recording)
     check(done.returncode == 0, f"holter diagnose ended with {done.returncode}: {done.stderr.strip()}")
     return json.loads(done.stdout)
 

@@ -13,7 +13,7 @@
 #include "load.h"
 #include "render.h"
 
-enum { OPTION_OF, OPTION_OUTPUT, OPTION_TITLE, OPTION_SYMBOLS };
+enum { OPTION_OF, OPTION_OUTPUT, OPTION_TITLE, OPTION_SYMBOLS, OPTION_SOURCES };
 
 static const struct command_option options[] = {
 	[OPTION_OF] = {"of", 0, "WHAT",
@@ -23,6 +23,8 @@ static const struct command_option options[] = {
 	[OPTION_TITLE] = {"title", 0, "TEXT", "a heading of your own"},
 	[OPTION_SYMBOLS] = {"symbols", 0, "DIR",
 		"look for executables and libraries below DIR first"},
+	[OPTION_SOURCES] = {"sources", 0, "DIR",
+		"look for scripts and source maps below DIR first"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -99,7 +101,8 @@ static int write_picture(
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct flame_options flame = {.of = FLAME_STALL};
-	const char *value, *output = NULL, *symbols = NULL;
+	struct load_options load = {0};
+	const char *value, *output = NULL;
 	struct recording *recording;
 	char *derived = NULL;
 	int option, status;
@@ -117,7 +120,10 @@ static int run(const struct command *command, int argc, char **argv)
 			flame.title = value;
 			break;
 		case OPTION_SYMBOLS:
-			symbols = value;
+			load.symbols = value;
+			break;
+		case OPTION_SOURCES:
+			load.sources = value;
 			break;
 		default:
 			return STATUS_USAGE;
@@ -127,7 +133,7 @@ static int run(const struct command *command, int argc, char **argv)
 		complain("flame: wants one recording: try 'holter help flame'");
 		return STATUS_USAGE;
 	}
-	status = load_recording(&recording, argv[optind], symbols);
+	status = load_recording(&recording, argv[optind], &load);
 	if (status != STATUS_OK)
 		return status;
 	if (!output)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "source_map.h"
 #include "symbol.h"
 
 int load_complain(const char *path, int error)
@@ -22,19 +23,25 @@ int load_complain(const char *path, int error)
 	return error == -EACCES || error == -EPERM ? STATUS_PERMISSION : STATUS_FAILED;
 }
 
-int load_recording(struct recording **ret, const char *path, const char *symbols)
+int load_recording(struct recording **ret, const char *path, const struct load_options *options)
 {
-	struct symbol_options options = {.root = symbols, .perf_maps = true};
+	const struct symbol_options symbol = {.root = options->symbols, .perf_maps = true};
+	const struct source_map_options source_map = {.sources = options->sources};
 	struct symbol_report report;
 	struct recording *recording;
 	int error = recording_load(&recording, path);
 
 	if (error)
 		return load_complain(path, error);
-	error = symbol_recording(recording, &options, &report);
+	error = symbol_recording(recording, &symbol, &report);
 	if (error) {
 		recording_free(recording);
 		return load_complain(path, error);
+	}
+	error = source_map_recording(recording, &source_map);
+	if (error) {
+		recording_free(recording);
+		return load_complain(error == -ENOMEM ? path : options->sources, error);
 	}
 	*ret = recording;
 	return STATUS_OK;

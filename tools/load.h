@@ -8,11 +8,17 @@
 
 #include "recording.h"
 
+/* Folders to look for the server's files in first; null: none. */
+struct load_options {
+	const char *symbols; /* executables and libraries */
+	const char *sources; /* scripts and source maps */
+};
+
 /*
- * Loads and names a recording. symbols: a folder to look for modules in first, or null. Returns
- * STATUS_OK and sets ret (recording_free), or the status to exit with after having complained.
+ * Loads and names a recording. Returns STATUS_OK and sets ret (recording_free), or the status to
+ * exit with after having complained.
  */
-int load_recording(struct recording **ret, const char *path, const char *symbols);
+int load_recording(struct recording **ret, const char *path, const struct load_options *options);
 /* Says what is wrong with a recording that recording_load or recording_dump refused. Returns the
  * exit status. */
 int load_complain(const char *path, int error);
