@@ -22,7 +22,8 @@ static const struct command_option options[] = {
 		"exit with 1 if anything of severity warning or above was found"},
 	[OPTION_SYMBOLS] = {"symbols", 0, "DIR",
 		"look for executables and libraries below DIR first"},
-	[OPTION_SOURCES] = {"sources", 0, "DIR", "look for scripts and source maps below DIR first"},
+	[OPTION_SOURCES] = {"sources", 0, "DIR",
+		"look for scripts and source maps below DIR first"},
 	{NULL, 0, NULL, NULL},
 };
 
