@@ -41,7 +41,7 @@ static int read_exact(int fd, void *buffer, size_t size, uint64_t offset)
 
 static int find_table(struct search *search)
 {
-	Elf64_Ehdr elf;
+	Elf64_Ehdr elf = {0};
 	int error = read_exact(search->fd, &elf, sizeof(elf), 0);
 
 	if (error)
@@ -89,7 +89,7 @@ static void match_names(struct search *search, const char *piece, size_t end, ui
 static int find_names(struct search *search)
 {
 	/* The end of the piece before stands in front: names lie across pieces. */
-	char buffer[ELF_FILE_NAME_MAX + PIECE_BYTES];
+	char buffer[ELF_FILE_NAME_MAX + PIECE_BYTES] = {0};
 	size_t kept = 0;
 	uint64_t at = 0;
 
@@ -130,7 +130,7 @@ static int match_symbol(struct search *search, const Elf64_Sym *symbol)
 static int find_symbols(struct search *search)
 {
 	enum { SYMBOLS = PIECE_BYTES / sizeof(Elf64_Sym) };
-	Elf64_Sym symbols[SYMBOLS];
+	Elf64_Sym symbols[SYMBOLS] = {0};
 	uint64_t total = search->table.sh_size / sizeof(Elf64_Sym);
 	int found = 0;
 

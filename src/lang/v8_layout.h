@@ -18,7 +18,6 @@
  * not in this version. */
 struct v8_layout {
 	int32_t version; /* major * 100 + minor */
-	bool guessed;    /* no row for this version: the nearest one's values */
 
 	/* Frame slots, bytes from the frame pointer (V8: src/execution/frame-constants.h). */
 	int32_t fp_context, fp_function, fp_bytecode_array, fp_bytecode_offset;
@@ -47,10 +46,12 @@ struct v8_layout {
 
 	int32_t code_start, code_size, code_flags, code_positions, code_deoptimization;
 	int32_t stream_header; /* from an instruction stream's start to its instructions */
-	bool code_inline; /* instructions follow the Code object's header: code_start is an offset,
-			     no field */
 	int32_t code_kind_mask, code_kind_baseline;
 	int32_t deopt_literals, deopt_shared, deopt_inlining; /* indexes */
+
+	bool guessed;     /* no row for this version: the nearest one's values */
+	bool code_inline; /* instructions follow the Code object's header: code_start is an offset,
+			     no field */
 	bool positions_flagged; /* code deltas carry two flag bits instead of a sign (V8 14) */
 };
 

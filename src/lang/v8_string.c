@@ -233,7 +233,7 @@ int64_t v8_string_utf8(struct v8_heap *heap, uint64_t value, char *buffer, size_
 {
 	struct utf8 utf8 = {.buffer = buffer, .size = size};
 	struct v8_string string;
-	uint16_t units[128];
+	uint16_t units[128] = {0};
 	int64_t count;
 
 	if (!size)

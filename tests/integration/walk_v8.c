@@ -176,7 +176,7 @@ static void print_sample(struct walk *walk, const struct unwind_sample *sample,
 static int walk_once(struct walk *walk, pid_t tid)
 {
 	struct unwind_frame frames[FRAMES_MAX];
-	struct user_regs_struct registers;
+	struct user_regs_struct registers = {0};
 	struct unwind_sample sample;
 	const char *why = "";
 	size_t count;

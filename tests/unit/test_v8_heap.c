@@ -481,7 +481,7 @@ START_TEST(urls_become_paths)
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		char text[64];
 
-		strcpy(text, pairs[i][0]);
+		snprintf(text, sizeof(text), "%s", pairs[i][0]);
 		v8_script_plain_path(text);
 		ck_assert_str_eq(text, pairs[i][1]);
 	}
