@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ORDERS = 500000, ITEMS = 997, EVENTS = 64 };
+enum { ORDERS = 1000000, ITEMS = 997, EVENTS = 64 };
 
 struct total {
 	unsigned item;

@@ -143,8 +143,8 @@ BENCHMARKS = {
     "redis": lambda: cpu_per_request("redis GET", redis_command, redis_load, 200000, 9),
     "node": lambda: cpu_per_request("node hello", node_command, node_load, 30000, 9),
     "instructions": lambda: (
-        instructions_per_request("redis GET", redis_command, redis_load, 2000, 12000, 3),
-        instructions_per_request("node hello", node_command, node_load, 3000, 8000, 3)),
+        instructions_per_request("redis GET", redis_command, redis_load, 2000, 12000, 5),
+        instructions_per_request("node hello", node_command, node_load, 1000, 3000, 3)),
 }
 
 if __name__ == "__main__":
