@@ -14,73 +14,33 @@
 #include "cpython_object.h"
 #include "cpython_walk.h"
 #include "lang.h"
-#include "sys.h"
+#include "recall.h"
 
 enum {
-	CAPTURE_PAGES = 16,     /* a power of two */
-	CAPTURE_READS_MAX = 48, /* of pages, in the handler */
-	PREPARE_READS_MAX = 8192,
+	CAPTURE_LINES = 32,
+	CAPTURE_READS_MAX = 48, /* beyond those that one call fetches */
+	NAMING_LINES = RECALL_LINES_MAX,
+	NAMING_READS_MAX = 4096,
 	FUNCTION_BYTES = 256,
 	FILE_BYTES = 1024,
-};
-
-/* Reads from `source` so often and no more. */
-struct limited_memory {
-	struct memory memory;
-	struct memory *source;
-	uint32_t left;
-};
-
-/*
- * What capture reads through; it does not share the cache of naming, which may be older. Used by
- * the thread that takes the sample, one at a time (sampler.c).
- */
-struct capture {
-	struct memory_process own;
-	struct limited_memory limited;
-	struct memory_cache cache;
-	struct memory_page pages[CAPTURE_PAGES];
-	struct cpython_thread thread; /* of the next sample */
 };
 
 struct cpython {
 	struct cpython_image image;
 	struct cpython_heap heap;
-	struct capture *capture;
+	struct recall *capture; /* used by whoever takes the sample, one at a time (sampler.c) */
+	struct recall *naming;
+	struct cpython_thread thread;                    /* of the next sample */
 	char function[FUNCTION_BYTES], file[FILE_BYTES]; /* of the frame named last */
 };
 
-static int64_t limited_read(struct memory *memory, uint64_t address, void *buffer, size_t length)
+static struct recall *recall_new(const struct lang_target *target, size_t lines)
 {
-	struct limited_memory *limited = (struct limited_memory *)memory;
+	struct recall *recall = arena_alloc(target->arena, sizeof(*recall));
 
-	if (!limited->left)
-		return 0;
-	limited->left--;
-	return limited->source->read(limited->source, address, buffer, length);
-}
-
-static struct capture *capture_new(const struct lang_target *target)
-{
-	struct capture *capture = arena_alloc(target->arena, sizeof(*capture));
-
-	if (!capture)
+	if (!recall || recall_init(recall, target->arena, target->pid, target->memory, lines))
 		return NULL;
-	memory_process_init(&capture->own, target->pid);
-	capture->limited = (struct limited_memory){
-		.memory = {.read = limited_read},
-		.source = target->pid == sys_getpid() ? &capture->own.memory : target->memory,
-	};
-	memory_cache_init(&capture->cache, &capture->limited.memory, capture->pages, CAPTURE_PAGES);
-	return capture;
-}
-
-/* Forgets what was read, and allows so many reads more. */
-static struct memory *capture_begin(struct capture *capture, uint32_t reads)
-{
-	memory_cache_drop(&capture->cache);
-	capture->limited.left = reads;
-	return &capture->cache.memory;
+	return recall;
 }
 
 static int cpython_open(void **ret, const struct lang_target *target, const char **ret_reason)
@@ -95,16 +55,17 @@ static int cpython_open(void **ret, const struct lang_target *target, const char
 	if (!cpython)
 		return -ENOMEM;
 	cpython->image = image;
+	cpython->capture = recall_new(target, CAPTURE_LINES);
+	cpython->naming = recall_new(target, NAMING_LINES);
+	if (!cpython->capture || !cpython->naming)
+		return -ENOMEM;
 	cpython->heap = (struct cpython_heap){
-		.memory = target->memory,
+		.memory = &cpython->naming->memory,
 		.layout = &cpython->image.layout,
 		.type_code = image.type_code,
 		.type_text = image.type_text,
 		.type_bytes = image.type_bytes,
 	};
-	cpython->capture = capture_new(target);
-	if (!cpython->capture)
-		return -ENOMEM;
 	*ret = cpython;
 	return 0;
 }
@@ -122,23 +83,21 @@ static const char *cpython_runtime(const void *lang)
 static void prepare(void *lang, uint32_t tid)
 {
 	struct cpython *cpython = lang;
-	struct capture *capture = cpython->capture;
-	struct memory *memory = capture_begin(capture, PREPARE_READS_MAX);
 
-	if (cpython_find_thread(
-		    &cpython->image.layout, memory, cpython->image.runtime, tid, &capture->thread))
-		capture->thread = (struct cpython_thread){0};
+	if (cpython_find_thread(&cpython->image.layout, cpython->capture->source,
+		    cpython->image.runtime, tid, &cpython->thread))
+		cpython->thread = (struct cpython_thread){0};
 }
 
 static size_t capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t stack_end,
 	struct unwind_slot *slots, size_t capacity)
 {
 	const struct cpython *cpython = lang;
-	struct capture *capture = cpython->capture;
 
-	(void)fp, (void)sp, (void)stack_end;
-	return cpython_walk(&cpython->image.layout, capture_begin(capture, CAPTURE_READS_MAX),
-		&capture->thread, slots, capacity);
+	(void)fp;
+	recall_begin(cpython->capture, CAPTURE_READS_MAX, sp, stack_end);
+	return cpython_walk(&cpython->image.layout, &cpython->capture->memory, &cpython->thread,
+		slots, capacity);
 }
 
 static size_t capture_asleep(void *lang, uint32_t tid, struct unwind_slot *slots, size_t capacity)
@@ -255,6 +214,8 @@ static bool beside(void *lang, const struct unwind_sample *sample, const struct 
 	const struct unwind_slot *slot = NULL;
 	bool first = cursor->frame != frame;
 
+	if (!cursor->frame)
+		recall_begin(cpython->naming, NAMING_READS_MAX, 0, 0);
 	if (cursor->next < sample->slot_count &&
 		runs_in(cpython, &sample->slots[cursor->next], frame, caller, first))
 		slot = &sample->slots[cursor->next];

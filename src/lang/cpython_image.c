@@ -89,7 +89,7 @@ static int read_image(struct cpython_image *image, struct memory *memory, const 
 {
 	uint64_t address, size;
 	uint16_t version;
-	uint8_t micro;
+	uint8_t micro = 0;
 	bool exact;
 	int error;
 

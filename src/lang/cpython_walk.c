@@ -6,7 +6,7 @@
 
 enum {
 	INTERPRETERS_MAX = 64,
-	THREADS_MAX = 4096,
+	THREADS_MAX = 1024,
 	CALLS_MAX = 512, /* of the evaluator, on one stack */
 	FRAMES_MAX = 2048,
 	GLIBC_TID = 0x2d0, /* of struct pthread, at pthread_self(): x86-64, glibc 2.4 to 2.4x */
@@ -23,23 +23,27 @@ static uint64_t field(const uint8_t *bytes, uint32_t offset)
 /* --- threads -------------------------------------------------------------------------------------
  */
 
-/*
- * Whether a PyThreadState is that of the thread. A forked child's is still that of its parent by
- * the kernel's number in some versions; glibc's own record of the number is not.
- */
+/* How a PyThreadState tells which thread it is of. */
+enum evidence {
+	BY_NATIVE_ID,
+	/* glibc's own record of the kernel's number: for versions without native_thread_id, and for
+	 * a forked child, in which some versions leave the parent's. */
+	BY_GLIBC,
+};
+
 static bool is_thread(const struct cpython_layout *layout, struct memory *memory,
-	const uint8_t *state, uint32_t tid)
+	const uint8_t *state, uint32_t tid, enum evidence evidence)
 {
 	uint32_t number;
 
-	if (!memory_u32(memory, field(state, layout->thread_id) + GLIBC_TID, &number) &&
-		number == tid)
-		return true;
-	return layout->thread_native_id && field(state, layout->thread_native_id) == tid;
+	if (evidence == BY_NATIVE_ID)
+		return layout->thread_native_id && field(state, layout->thread_native_id) == tid;
+	return !memory_u32(memory, field(state, layout->thread_id) + GLIBC_TID, &number) &&
+	       number == tid;
 }
 
 static int find_in_interpreter(const struct cpython_layout *layout, struct memory *memory,
-	uint64_t interpreter, uint32_t tid, struct cpython_thread *ret)
+	uint64_t interpreter, uint32_t tid, enum evidence evidence, struct cpython_thread *ret)
 {
 	uint8_t state[CPYTHON_THREAD_BYTES];
 	uint64_t at;
@@ -51,7 +55,8 @@ static int find_in_interpreter(const struct cpython_layout *layout, struct memor
 			field(state, layout->thread_interpreter) != interpreter)
 			return -ENOENT;
 		/* Of several states of one thread (subinterpreters), the one with frames. */
-		if (field(state, layout->thread_frame) && is_thread(layout, memory, state, tid)) {
+		if (field(state, layout->thread_frame) &&
+			is_thread(layout, memory, state, tid, evidence)) {
 			ret->address = at;
 			ret->id = field(state, layout->thread_id);
 			return 0;
@@ -64,15 +69,18 @@ static int find_in_interpreter(const struct cpython_layout *layout, struct memor
 int cpython_find_thread(const struct cpython_layout *layout, struct memory *memory,
 	uint64_t runtime, uint32_t tid, struct cpython_thread *ret)
 {
-	uint64_t at;
+	for (int evidence = BY_NATIVE_ID; evidence <= BY_GLIBC; evidence++) {
+		uint64_t at;
 
-	if (memory_u64(memory, runtime + layout->runtime_interpreters, &at))
-		return -ENOENT;
-	for (int i = 0; at && i < INTERPRETERS_MAX; i++) {
-		if (!find_in_interpreter(layout, memory, at, tid, ret))
-			return 0;
-		if (memory_u64(memory, at + layout->interpreter_next, &at))
-			break;
+		if (memory_u64(memory, runtime + layout->runtime_interpreters, &at))
+			return -ENOENT;
+		for (int i = 0; at && i < INTERPRETERS_MAX; i++) {
+			if (!find_in_interpreter(
+				    layout, memory, at, tid, (enum evidence)evidence, ret))
+				return 0;
+			if (memory_u64(memory, at + layout->interpreter_next, &at))
+				break;
+		}
 	}
 	return -ENOENT;
 }
