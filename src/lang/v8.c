@@ -224,17 +224,21 @@ static void name_baseline(struct naming *naming, const struct v8_code *code, int
 	add_frame(naming, naming->shared, position);
 }
 
-/* Optimised code: the inlined functions first, each at the place that the next was called from. */
+/*
+ * Optimised code: the inlined functions first, each at the place that the next was called from. In
+ * a loop, Maglev gives calls the position of the loop (seen in V8 13 and 14): the line is near, not
+ * sure. NEEDSWORK: its deoptimisation data has the exact byte code offset of each call.
+ */
 static void name_optimised(struct naming *naming, const struct v8_code *code, int64_t pc_offset)
 {
 	struct v8_heap *heap = &naming->v8->heap;
-	bool loop_only = code->kind == V8_CODE_MAGLEV && v8_code_is_osr(heap, code);
+	bool maglev = code->kind == V8_CODE_MAGLEV;
 	enum frame_doubt doubt = naming->doubt;
 	struct v8_position position;
 
-	naming->kind = code->kind == V8_CODE_MAGLEV ? FRAME_JS_MAGLEV : FRAME_JS_TURBOFAN;
+	naming->kind = maglev ? FRAME_JS_MAGLEV : FRAME_JS_TURBOFAN;
 	/* Only calls have positions: code between two of them shows the one before. */
-	if (naming->innermost || loop_only)
+	if (naming->innermost || maglev)
 		naming->doubt = DOUBT_LINE_APPROXIMATE;
 	if (v8_position_find(heap, code->positions, pc_offset, &position))
 		position = (struct v8_position){.offset = -1};
@@ -247,7 +251,7 @@ static void name_optimised(struct naming *naming, const struct v8_code *code, in
 		}
 		add_frame(naming, inlined.shared, position.offset);
 		naming->frames[naming->count - 1].inlined = true;
-		if (!loop_only)
+		if (!maglev)
 			naming->doubt = doubt;
 		position = v8_position_unpack(inlined.call_position);
 	}

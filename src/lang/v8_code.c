@@ -168,15 +168,6 @@ static int deopt_element(
 	return v8_element(heap, code->deoptimization, index, ret) ? -EINVAL : 0;
 }
 
-bool v8_code_is_osr(struct v8_heap *heap, const struct v8_code *code)
-{
-	uint64_t offset;
-
-	/* The byte code offset of the loop, or -1, stands behind the literals in every version. */
-	return !deopt_element(heap, code, heap->layout->deopt_literals + 1, &offset) &&
-	       v8_is_smi(offset) && v8_smi(offset) >= 0;
-}
-
 /* Literals and deoptimisation data hold functions as they are, or (V8 13) wrapped. */
 static int unwrap(struct v8_heap *heap, uint64_t value, uint64_t *ret)
 {

@@ -48,12 +48,6 @@ int v8_code_bytecode(struct v8_heap *heap, uint64_t shared, uint64_t *ret);
 /* The same from an object on that way: baseline code, interpreter data, or a BytecodeArray itself.
  */
 int v8_code_bytecode_of(struct v8_heap *heap, uint64_t object, uint64_t *ret);
-/*
- * Whether optimised code replaced a function in the middle of a loop. Maglev gives everything in
- * that loop the loop's own position then: its graph builder's iterator over positions begins at the
- * loop's end (V8 13, 14).
- */
-bool v8_code_is_osr(struct v8_heap *heap, const struct v8_code *code);
 /* One inlined call of optimised code: the function that was inlined, and where it was called from.
  */
 struct v8_inlined {
