@@ -29,12 +29,17 @@ enum {
 
 static const uint32_t NOWHERE = UINT32_MAX;
 
+/* A frame of a script that is a file. */
+struct use {
+	struct frame *frame;
+};
+
 struct context {
 	struct recording *recording;
 	struct source_map_search search;
 	uint64_t deadline_ns;
-	struct frame **frames; /* of scripts, by file, function, position */
-	size_t frame_count;
+	struct use *uses; /* by file, function, position */
+	size_t use_count;
 	const char *notes[NOTES_MAX];
 	size_t note_count; /* may be more than are kept */
 };
@@ -42,7 +47,7 @@ struct context {
 /* A function of a script and its frames. */
 struct declared {
 	const struct function *function;
-	struct frame **frames;
+	const struct use *uses;
 	size_t count;
 	uint32_t name_column; /* from 0, on the line of the declaration; NOWHERE: not found */
 };
@@ -83,9 +88,10 @@ static uint64_t place_of(uint32_t line, uint32_t column)
 	return (uint64_t)line << 32 | column;
 }
 
-static int compare_frames(const void *left, const void *right)
+static int compare_uses(const void *left, const void *right)
 {
-	const struct frame *a = *(struct frame *const *)left, *b = *(struct frame *const *)right;
+	const struct frame *a = ((const struct use *)left)->frame;
+	const struct frame *b = ((const struct use *)right)->frame;
 	const struct function *f = a->function, *g = b->function;
 	int order = f->file == g->file ? 0 : strcmp(f->file, g->file);
 
@@ -105,18 +111,18 @@ static int collect(struct context *context)
 
 	for (size_t i = 0; i < recording->stack_count; i++)
 		room += recording->stacks[i]->count;
-	context->frames = calloc(room + 1, sizeof(*context->frames));
-	if (!context->frames)
+	context->uses = calloc(room + 1, sizeof(*context->uses));
+	if (!context->uses)
 		return -ENOMEM;
 	for (size_t i = 0; i < recording->stack_count; i++) {
 		const struct stack *stack = recording->stacks[i];
 
 		for (size_t j = 0; j < stack->count; j++) {
 			if (is_wanted(&stack->frames[j]))
-				context->frames[context->frame_count++] = &stack->frames[j];
+				context->uses[context->use_count++].frame = &stack->frames[j];
 		}
 	}
-	qsort(context->frames, context->frame_count, sizeof(*context->frames), compare_frames);
+	qsort(context->uses, context->use_count, sizeof(*context->uses), compare_uses);
 	return 0;
 }
 
@@ -160,7 +166,7 @@ static void find_name(struct declared *declared, struct source_map_cursor *curso
 }
 
 /* Parts the frames of a script into functions, and asks for all of their places. */
-static int ask_frames(struct script *script, struct frame **frames, size_t count)
+static int ask_frames(struct script *script, const struct use *uses, size_t count)
 {
 	struct declared *declared = NULL;
 	struct source_map_cursor cursor;
@@ -169,7 +175,7 @@ static int ask_frames(struct script *script, struct frame **frames, size_t count
 	source_map_cursor_init(&cursor, script->found.script ? script->found.script : "",
 		script->found.script_length);
 	for (size_t i = 0; i < count && !error; i++) {
-		const struct frame *frame = frames[i];
+		const struct frame *frame = uses[i].frame;
 		const struct function *function = frame->function;
 
 		if (!declared || declared->function != function) {
@@ -177,13 +183,13 @@ static int ask_frames(struct script *script, struct frame **frames, size_t count
 				    &script->declared_capacity, sizeof(*script->declared)) < 0)
 				return -ENOMEM;
 			declared = &script->declared[script->declared_count++];
-			*declared = (struct declared){.function = function, .frames = frames + i};
+			*declared = (struct declared){.function = function, .uses = uses + i};
 			find_name(declared, &cursor);
 			error = ask(script, function->line, function->column);
 			if (!error && declared->name_column != NOWHERE)
 				error = ask(script, function->line, declared->name_column + 1);
 		}
-		if (!error && (declared->count == 0 || compare_frames(&frames[i - 1], &frames[i])))
+		if (!error && (declared->count == 0 || compare_uses(&uses[i - 1], &uses[i])))
 			error = ask(script, frame->line, frame->column);
 		declared->count++;
 	}
@@ -278,7 +284,7 @@ static void place_frames(struct script *script, const struct declared *declared)
 	struct generated *generated = NULL;
 
 	for (size_t i = 0; i < declared->count; i++) {
-		struct frame *frame = declared->frames[i];
+		struct frame *frame = declared->uses[i].frame;
 		const struct source_map_place *place =
 			answer_at(script, frame->line, frame->column);
 
@@ -326,9 +332,9 @@ static int complain_of(struct context *context, const char *file, int error)
 	return 0;
 }
 
-static int map_script(struct context *context, struct frame **frames, size_t count)
+static int map_script(struct context *context, const struct use *uses, size_t count)
 {
-	const char *file = frames[0]->function->file;
+	const char *file = uses[0].frame->function->file;
 	struct script script = {.context = context};
 	int error;
 
@@ -339,7 +345,7 @@ static int map_script(struct context *context, struct frame **frames, size_t cou
 		return 0;
 	if (error < 0)
 		return complain_of(context, file, error);
-	error = ask_frames(&script, frames, count);
+	error = ask_frames(&script, uses, count);
 	if (!error && script.place_count > 0) {
 		qsort(script.places, script.place_count, sizeof(*script.places), compare_places);
 		error = source_map_document_answer(
@@ -361,17 +367,17 @@ static int map_scripts(struct context *context)
 	size_t begin = 0, end;
 	int error = 0;
 
-	for (; begin < context->frame_count && !error; begin = end) {
-		const char *file = context->frames[begin]->function->file;
+	for (; begin < context->use_count && !error; begin = end) {
+		const char *file = context->uses[begin].frame->function->file;
 
 		/* The order goes by text; one text may be stored twice. */
-		for (end = begin; end < context->frame_count; end++) {
-			const char *other = context->frames[end]->function->file;
+		for (end = begin; end < context->use_count; end++) {
+			const char *other = context->uses[end].frame->function->file;
 
 			if (other != file && strcmp(other, file) != 0)
 				break;
 		}
-		error = map_script(context, context->frames + begin, end - begin);
+		error = map_script(context, context->uses + begin, end - begin);
 	}
 	return error;
 }
@@ -420,7 +426,7 @@ int source_map_recording(struct recording *recording, const struct source_map_op
 		.deadline_ns = now_ns() + BUDGET_NS,
 	};
 	char *sources = NULL;
-	int error = 0;
+	int error;
 
 	if (options->sources) {
 		sources = realpath(options->sources, NULL);
@@ -431,14 +437,13 @@ int source_map_recording(struct recording *recording, const struct source_map_op
 		}
 		context.search.sources = sources;
 		context.search.sources_fd = error;
-		error = 0;
 	}
 	error = collect(&context);
 	if (!error)
 		error = map_scripts(&context);
 	if (!error)
 		error = add_notes(&context);
-	free(context.frames);
+	free(context.uses);
 	if (context.search.sources_fd != LOCATE_SYSTEM)
 		close(context.search.sources_fd);
 	free(sources);

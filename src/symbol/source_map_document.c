@@ -32,13 +32,16 @@ struct source_map_document {
  * what was taken under this budget may be freed outside it.
  */
 static size_t memory_left;
+static bool memory_refused;
 
 static void *take_bounded(size_t size)
 {
 	void *memory = size <= memory_left ? malloc(size) : NULL;
 
-	if (!memory)
+	if (!memory) {
+		memory_refused = true;
 		return NULL;
+	}
 	size = malloc_usable_size(memory);
 	memory_left -= size < memory_left ? size : memory_left;
 	return memory;
@@ -54,16 +57,16 @@ static int parse_json(json_t **ret, const char *text, size_t length)
 {
 	json_malloc_t former_malloc;
 	json_free_t former_free;
-	json_error_t error;
 
 	memory_left = SOURCE_MAP_MEMORY_MAX;
+	memory_refused = false;
 	json_get_alloc_funcs(&former_malloc, &former_free);
 	json_set_alloc_funcs(take_bounded, give_bounded);
-	*ret = json_loadb(text, length, JSON_ALLOW_NUL, &error);
+	*ret = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
 	json_set_alloc_funcs(former_malloc, former_free);
 	if (*ret)
 		return 0;
-	return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
+	return memory_refused ? -ENOMEM : -EINVAL;
 }
 
 /* A number that counts lines or columns. */

@@ -16,6 +16,8 @@
 
 static const int64_t NS_PER_S = 1000000000;
 
+enum { NO_DIGIT = 255 }; /* of base64 */
+
 struct text {
 	char *bytes; /* null: not read */
 	size_t length;
@@ -129,31 +131,33 @@ static const char *find_reference(const struct text *script, size_t *ret_length)
 	return *ret_length > 0 && is_end_of_script(end) ? at : NULL;
 }
 
-static int value_of_digit(char c)
+static uint8_t value_of_digit(char c)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *found = c ? strchr(digits, c) : NULL;
 
-	return found ? (int)(found - digits) : c == '-' ? 62 : c == '_' ? 63 : -1;
+	if (!found)
+		return c == '-' ? 62 : c == '_' ? 63 : NO_DIGIT;
+	return (uint8_t)(found - digits);
 }
 
 /* Decodes in place. Returns the length, or -EINVAL. */
 static ssize_t decode_base64(char *text, size_t length)
 {
-	signed char values[256];
+	uint8_t values[256];
 	uint32_t bits = 0;
 	size_t used = 0;
 	int held = 0;
 
 	for (int c = 0; c < 256; c++)
-		values[c] = (signed char)value_of_digit((char)c);
+		values[c] = value_of_digit((char)c);
 	for (size_t i = 0; i < length && text[i] != '='; i++) {
-		int value = values[(unsigned char)text[i]];
+		uint8_t value = values[(unsigned char)text[i]];
 
-		if (value < 0)
+		if (value == NO_DIGIT)
 			return -EINVAL;
-		bits = bits << 6 | (uint32_t)value;
+		bits = bits << 6 | value;
 		held += 6;
 		if (held >= 8) {
 			held -= 8;

@@ -71,47 +71,44 @@ static const char *skip_blanks(const char *begin, const char *at)
 	return at;
 }
 
-/* Where a word that ends at `at` begins, if it is this one and stands for itself; else null. */
-static const char *word_before(const char *begin, const char *at, const char *word)
+/* Moves back over a word that ends at *at, if it is this one and stands for itself. */
+static bool skip_word(const char *begin, const char **at, const char *word)
 {
 	size_t length = strlen(word);
+	const char *before;
 
-	if ((size_t)(at - begin) < length || memcmp(at - length, word, length) != 0)
-		return NULL;
-	at -= length;
-	return at > begin && is_identifier(at[-1]) ? NULL : at;
-}
-
-/* Skips an optional word and the blanks before it. */
-static const char *skip_word(const char *begin, const char *at, const char *word)
-{
-	const char *before = word_before(begin, at, word);
-
-	return before ? skip_blanks(begin, before) : at;
+	if ((size_t)(*at - begin) < length)
+		return false;
+	before = *at - length;
+	if (memcmp(before, word, length) != 0 || (before > begin && is_identifier(before[-1])))
+		return false;
+	*at = before;
+	return true;
 }
 
 bool source_map_token_find(
 	const struct source_map_cursor *cursor, const char *name, uint32_t *ret_column)
 {
-	const char *begin = cursor->line_begin, *at = skip_blanks(begin, cursor->at), *found;
+	const char *begin = cursor->line_begin, *at = skip_blanks(begin, cursor->at);
 	uint32_t units = 0;
 
 	if (name[0] == '\0')
 		return false;
-	found = word_before(begin, at, name);
-	if (!found) {
+	if (!skip_word(begin, &at, name)) {
 		/* An expression, named after what it is assigned to. */
 		if (at > begin && at[-1] == '*')
 			at = skip_blanks(begin, at - 1);
-		at = skip_word(begin, at, "function");
-		at = skip_word(begin, at, "async");
+		if (skip_word(begin, &at, "function"))
+			at = skip_blanks(begin, at);
+		if (skip_word(begin, &at, "async"))
+			at = skip_blanks(begin, at);
 		if (at == begin || (at[-1] != '=' && at[-1] != ':'))
 			return false;
-		found = word_before(begin, skip_blanks(begin, at - 1), name);
+		at = skip_blanks(begin, at - 1);
+		if (!skip_word(begin, &at, name))
+			return false;
 	}
-	if (!found)
-		return false;
-	for (at = found; at < cursor->at; at++)
+	for (; at < cursor->at; at++)
 		units += units_of(*at);
 	*ret_column = cursor->column - units;
 	return true;
