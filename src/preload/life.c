@@ -35,7 +35,8 @@ static _Atomic bool listened; /* in this process, not in a parent */
 static _Atomic uint64_t lost_loops;
 static _Atomic uint32_t thread_ended; /* futex */
 static _Atomic uint32_t lock_word;    /* futex; 0 free, 1 held, 2 held and waited for */
-_Atomic uint32_t life_stop;
+static _Atomic bool ending;
+_Atomic uint32_t life_news;
 
 /* The fork in progress; written under glibc's own fork lock by the forking thread. */
 static bool fork_has_lock;
@@ -100,6 +101,17 @@ void life_unlock(void)
 		sys_futex_wake(word(&lock_word));
 }
 
+bool life_is_ending(void)
+{
+	return atomic_load_explicit(&ending, memory_order_acquire);
+}
+
+void life_tell(void)
+{
+	atomic_fetch_add_explicit(&life_news, 1, memory_order_release);
+	sys_futex_wake(word(&life_news));
+}
+
 void life_thread_ended(void)
 {
 	atomic_store_explicit(&thread_ended, 1, memory_order_release);
@@ -151,7 +163,7 @@ bool life_activate(void)
 		return true;
 	if (!atomic_compare_exchange_strong(&state, &expected, LIFE_STARTING))
 		return expected == LIFE_ACTIVE;
-	atomic_store(&life_stop, 0);
+	atomic_store(&ending, false);
 	atomic_store(&thread_ended, 0);
 	sampler_open(settings.no_signals);
 	if (start_thread()) {
@@ -229,8 +241,8 @@ __attribute__((destructor)) static void finish(void)
 
 	if (atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
 		return;
-	atomic_store(&life_stop, 1);
-	sys_futex_wake(word(&life_stop));
+	atomic_store(&ending, true);
+	life_tell();
 	/* Bounded: a disk that hangs must not keep the server from exiting. */
 	deadline = clock_monotonic_ns() + EXIT_WAIT_NS;
 	while (!atomic_load_explicit(&thread_ended, memory_order_acquire) &&

@@ -26,8 +26,12 @@ uint64_t life_server_since_ns(void);
 void life_count_lost_loop(void);
 uint64_t life_lost_loops(void);
 
-/* Whether Holter's thread should end; it sleeps on this word (futex). */
-extern _Atomic uint32_t life_stop;
+/* Holter's thread sleeps on this word (futex): it changes when there is something new for it. */
+extern _Atomic uint32_t life_news;
+/* Whether Holter's thread should end. */
+bool life_is_ending(void);
+/* A loop has been registered: Holter's thread looks at it at once. */
+void life_tell(void);
 /* Called by Holter's thread when it is done or gives up. */
 void life_thread_ended(void);
 

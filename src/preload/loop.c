@@ -52,6 +52,7 @@ static struct loop *register_thread(void)
 	gc_v8_observe();
 	atomic_store_explicit(&loop->state, LOOP_LIVE, memory_order_release);
 	thread.loop = loop;
+	life_tell();
 	return loop;
 }
 

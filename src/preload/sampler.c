@@ -334,8 +334,8 @@ static enum sample_result take_in_place(
 		return SAMPLE_NO_STACK;
 	slot.slot_count = 0;
 	if (lang && lang->ops->capture_asleep)
-		slot.slot_count = lang->ops->capture_asleep(
-			lang->state, target->tid, slot.slots, SLOTS_MAX);
+		slot.slot_count =
+			lang->ops->capture_asleep(lang->state, target->tid, slot.slots, SLOTS_MAX);
 	if (read_call(target->tid, &after) || after.call != call->call || after.sp != call->sp ||
 		after.pc != call->pc)
 		return SAMPLE_NO_STACK;

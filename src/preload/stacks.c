@@ -285,8 +285,8 @@ static void add_with_beside(struct writer *writer, const struct unwind_sample *s
 	const struct unwind_frame *frame = &stacks.frames[i];
 	const struct unwind_frame *caller = i + 1 < count ? frame + 1 : NULL;
 	struct lang_frame named;
-	bool more = stacks.lang.ops->beside(
-		stacks.lang.state, sample, frame, caller, cursor, &named);
+	bool more =
+		stacks.lang.ops->beside(stacks.lang.state, sample, frame, caller, cursor, &named);
 
 	if (!cursor->stands_for)
 		add_native(writer, frame);
@@ -320,8 +320,8 @@ uint32_t stacks_record(struct writer *writer, const struct sampled *sampled)
 		if (owned(stacks.frames[i].pc))
 			add_owned(writer, &sampled->sample, i);
 		else if (stacks.lang.ops && stacks.lang.ops->beside)
-			add_with_beside(writer, &sampled->sample, i, count,
-				end == UNWIND_COMPLETE, &cursor);
+			add_with_beside(writer, &sampled->sample, i, count, end == UNWIND_COMPLETE,
+				&cursor);
 		else
 			add_native(writer, &stacks.frames[i]);
 	}

@@ -67,6 +67,7 @@ static struct {
 	uint64_t last_stall_id;
 	uint64_t next_tick_ns, last_report_ns, last_activity_ns;
 	uint64_t interruptions, lost_loops;
+	uint64_t seconds; /* ticks so far */
 	const char *told; /* the sampler's complaint that was noted */
 	bool report_due;
 } dog;
@@ -358,8 +359,9 @@ static void note_complaints(void)
 
 static void tick(uint64_t now)
 {
-	static unsigned seconds;
-	bool with_histogram = ++seconds % HISTOGRAM_SECONDS == 0;
+	/* Often at first, so that a short recording has one too. */
+	bool with_histogram =
+		++dog.seconds < HISTOGRAM_SECONDS || dog.seconds % HISTOGRAM_SECONDS == 0;
 
 	clock_calibrate();
 	for (size_t i = 0; i < LOOPS_MAX; i++) {
@@ -500,10 +502,12 @@ void watchdog_run(void)
 	now = clock_now_ns();
 	dog.last_activity_ns = now;
 	tick(now);
-	while (!atomic_load_explicit(&life_stop, memory_order_acquire)) {
+	while (!life_is_ending()) {
+		/* Read before looking: news that comes meanwhile ends the wait at once. */
+		uint32_t news = atomic_load_explicit(&life_news, memory_order_acquire);
 		uint64_t next = look(clock_now_ns());
 
-		sys_futex_wait_until((const uint32_t *)&life_stop, 0, next);
+		sys_futex_wait_until((const uint32_t *)&life_news, news, next);
 		now = clock_now_ns();
 		if (now >= dog.next_tick_ns)
 			tick(now);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-/* Runs until life_stop, then writes the end and returns. */
+/* Runs until life_is_ending, then writes the end and returns. */
 void watchdog_run(void);
 /* After fork, in the child: closes the parent's recording without touching it and forgets all. */
 void watchdog_abandon(void);
