@@ -92,7 +92,8 @@ bool source_map_token_find(
 	const char *begin = cursor->line_begin, *at = skip_blanks(begin, cursor->at);
 	uint32_t units = 0;
 
-	if (name[0] == '\0')
+	/* A path ("exports.a") is several names. */
+	if (name[0] == '\0' || strchr(name, '.'))
 		return false;
 	if (!skip_word(begin, &at, name)) {
 		/* An expression, named after what it is assigned to. */

@@ -49,6 +49,8 @@ static const struct {
 	{"f@file:///app/server.mjs:2", NODE, NODE_PATH, CLASS_APPLICATION},
 	{"f@evalmachine.<anonymous>:2", NODE, NODE_PATH, CLASS_APPLICATION},
 	{"f@/app/node_modules/pg/lib/client.js:2", NODE, NODE_PATH, CLASS_DEPENDENCY},
+	{"f@node_modules/pg/lib/client.js:2", NODE, NODE_PATH, CLASS_DEPENDENCY},
+	{"f@/app/my_node_modules/client.js:2", NODE, NODE_PATH, CLASS_APPLICATION},
 	{"f@node:internal/fs:2", NODE, NODE_PATH, CLASS_RUNTIME},
 	{"f!/usr/bin/node", NODE, NODE_PATH, CLASS_NATIVE_LIBRARY},
 	{"f!/opt/node/bin/node", NODE, "/opt/node/bin/node", CLASS_NATIVE_LIBRARY},
@@ -71,6 +73,29 @@ static const struct {
 	{"jitted!", "", "/srv/server", CLASS_APPLICATION},
 	{"jitted!", NODE, NODE_PATH, CLASS_NATIVE_LIBRARY},
 };
+
+/* A package that was compiled stays one, and what is bundled is judged by where it came from. */
+START_TEST(class_of_a_mapped_frame)
+{
+	static const struct {
+		const char *frame, *generated;
+		enum frame_class expected;
+	} mapped[] = {
+		{"f@/app/src/x.ts:2", "/app/dist/main.js", CLASS_APPLICATION},
+		{"f@/app/node_modules/pg/lib/client.ts:2", "/app/dist/main.js", CLASS_DEPENDENCY},
+		{"f@src/client.ts:2", "/app/node_modules/pg/dist/client.js", CLASS_DEPENDENCY},
+	};
+
+	for (size_t i = 0; i < sizeof(mapped) / sizeof(mapped[0]); i++) {
+		const struct function function = {.name = "a", .file = mapped[i].generated};
+		const struct generated generated = {.function = &function};
+		struct stack *stack = made_stack(recording, mapped[i].frame);
+
+		stack->frames[0].generated = &generated;
+		ck_assert_int_eq(frame_class(&stack->frames[0], recording), mapped[i].expected);
+	}
+}
+END_TEST
 
 START_TEST(class_of_frame)
 {
@@ -774,6 +799,7 @@ Suite *test_suite(void)
 
 	tcase_add_checked_fixture(frames, begin_node, finish);
 	tcase_add_loop_test(frames, class_of_frame, 0, sizeof(classes) / sizeof(classes[0]));
+	tcase_add_test(frames, class_of_a_mapped_frame);
 	tcase_add_loop_test(frames, class_of_python_frame, 0,
 		sizeof(python_classes) / sizeof(python_classes[0]));
 	tcase_add_test(frames, nothing_is_known_of_an_unread_script_frame);

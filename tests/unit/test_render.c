@@ -211,6 +211,43 @@ START_TEST(json_stack_is_cut_around_the_culprit)
 }
 END_TEST
 
+/* Where code was made from other code, both places are shown. */
+START_TEST(both_places_are_shown)
+{
+	static const struct function bundled = {
+		.name = "a", .file = "/app/dist/b\x1b.js", .line = 1};
+	static const struct generated generated = {&bundled, 1, 10771};
+	struct text_options options = {0};
+	json_t *read, *culprit, *shown, *stack;
+
+	add_stalls("slow@/app/src/s.ts:8 caller@/app/plain.js:20");
+	for (size_t i = 0; i < recording->stack_count; i++)
+		recording->stacks[i]->frames[0].generated = &generated;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	render_text(out, &diagnosis, &options);
+	ck_assert_ptr_nonnull(strstr(result(),
+		"slow in /app/src/s.ts:8:3 (/app/dist/b\\x1b.js:1:10771), application code\n"));
+	ck_assert_ptr_nonnull(
+		strstr(result(), "> slow    /app/src/s.ts:8:3 (/app/dist/b\\x1b.js:1:10771)\n"));
+	ck_assert_ptr_nonnull(strstr(result(), "/app/plain.js:20:3\n"));
+	rewind(out);
+	render_json(out, &diagnosis);
+	read = json_loads(result(), JSON_REJECT_DUPLICATES, NULL);
+	culprit = json_object_get(json_array_get(json_object_get(read, "findings"), 0), "culprit");
+	stack = json_object_get(culprit, "stack");
+	for (int i = 0; i < 2; i++) {
+		shown = json_object_get(i ? json_array_get(stack, 0) : culprit, "generated");
+		ck_assert_str_eq(json_string_value(json_object_get(shown, "function")), "a");
+		ck_assert_str_eq(
+			json_string_value(json_object_get(shown, "file")), "/app/dist/b\x1b.js");
+		ck_assert_int_eq(json_integer_value(json_object_get(shown, "line")), 1);
+		ck_assert_int_eq(json_integer_value(json_object_get(shown, "column")), 10771);
+	}
+	ck_assert_ptr_null(json_object_get(json_array_get(stack, 1), "generated"));
+	json_decref(read);
+}
+END_TEST
+
 START_TEST(text_begins_with_the_verdict)
 {
 	struct text_options options = {0};
@@ -413,6 +450,7 @@ Suite *test_suite(void)
 	tcase_add_test(all, json_holds_any_text);
 	tcase_add_test(all, json_has_the_documented_shape);
 	tcase_add_test(all, json_stack_is_cut_around_the_culprit);
+	tcase_add_test(all, both_places_are_shown);
 	tcase_add_test(all, text_begins_with_the_verdict);
 	tcase_add_test(all, text_shows_little_on_demand);
 	tcase_add_test(all, text_quotes_hostile_names);

@@ -340,6 +340,8 @@ static const struct {
 	{"a=xfunction|(b){}", "a", NOWHERE},
 	{"|b=>b", "a", NOWHERE},
 	{"a=|b=>b", "", NOWHERE},
+	{"o.a=|b=>b", "a", 2},
+	{"o.a=|b=>b", "o.a", NOWHERE},
 };
 
 START_TEST(names_stand_before_parameters)
