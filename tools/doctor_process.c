@@ -199,25 +199,12 @@ static void look_at_preload(pid_t pid, struct doctor_answer *ret)
 	maps_close(&maps);
 }
 
-/* CPython by the names of its files; there is no reader for its frames in this version. */
-static bool has_python(const struct maps *maps)
-{
-	for (size_t i = 0; i < maps->count; i++) {
-		const char *slash = strrchr(maps_path(maps, maps->entries + i), '/');
-
-		if (slash && (strncmp(slash, "/python3", 8) == 0 ||
-				     strncmp(slash, "/libpython3", 11) == 0))
-			return true;
-	}
-	return false;
-}
-
 static void answer_runtime(struct doctor_answer *ret, pid_t pid, const struct maps *maps)
 {
 	struct memory_process memory;
 	struct arena arena;
 	struct lang lang;
-	const char *reason = NULL;
+	const char *reason = NULL, *caveat;
 	int result;
 
 	if (arena_init(&arena, LANG_BYTES) < 0) {
@@ -229,16 +216,18 @@ static void answer_runtime(struct doctor_answer *ret, pid_t pid, const struct ma
 		&(struct lang_target){
 			.memory = &memory.memory, .maps = maps, .pid = pid, .arena = &arena},
 		&reason);
-	if (result == 0)
-		doctor_answer(ret, DOCTOR_OK, NULL, "%s: its functions get names",
+	caveat = result == 0 && lang.ops->caveat ? lang.ops->caveat(lang.state) : NULL;
+	if (caveat)
+		doctor_answer(
+			ret, DOCTOR_LIMITED, NULL, "%s: %s", lang.ops->runtime(lang.state), caveat);
+	else if (result == 0)
+		doctor_answer(ret, DOCTOR_OK, NULL, "%s: a known version, its functions get names",
 			lang.ops->runtime(lang.state));
 	else if (result == -ENOTSUP)
-		doctor_answer(ret, DOCTOR_LIMITED, "use a Node version that this Holter knows",
+		doctor_answer(ret, DOCTOR_LIMITED,
+			"use a version of the runtime that this Holter knows",
 			"a language runtime whose functions get no names: %s",
 			reason ? reason : "unknown");
-	else if (has_python(maps))
-		doctor_answer(ret, DOCTOR_LIMITED, NULL,
-			"Python: native stacks only, no Python functions in this version");
 	else
 		doctor_answer(ret, DOCTOR_OK, NULL, "native code");
 	arena_done(&arena);

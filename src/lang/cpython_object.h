@@ -23,8 +23,8 @@ bool cpython_is(const struct cpython_heap *heap, uint64_t address, uint64_t type
  */
 int64_t cpython_text(const struct cpython_heap *heap, uint64_t address, char *buffer, size_t size);
 /*
- * The line of the instruction at `offset` bytes (-1: the function has not begun), by the table
- * (a bytes object) of a code object that begins at first_line. Returns 0 if it tells none.
+ * The line of the instruction at `offset` bytes (-1: the function has not begun), by the table of
+ * lines (a bytes object) of a code object that begins at first_line. Returns 0 if it tells none.
  */
 uint32_t cpython_line(
-	const struct cpython_heap *heap, uint64_t table, uint32_t first_line, int64_t offset);
+	const struct cpython_heap *heap, uint64_t object, uint32_t first_line, int64_t offset);

@@ -55,6 +55,8 @@ struct lang_ops {
 	int (*open)(void **ret, const struct lang_target *target, const char **ret_reason);
 	/* "node 20.20.2": static or in the arena. Never null. */
 	const char *(*runtime)(const void *lang);
+	/* Null if the runtime's version is a known one; else what is guessed, static text. */
+	const char *(*caveat)(const void *lang);
 	/* The target's mappings were reloaded. */
 	void (*refresh)(void *lang);
 	bool (*owns)(void *lang, uint64_t pc);

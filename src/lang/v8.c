@@ -48,6 +48,16 @@ static const char *v8_runtime(const void *lang)
 	return v8->image.runtime;
 }
 
+static const char *v8_caveat(const void *lang)
+{
+	const struct v8 *v8 = lang;
+
+	return v8->image.layout.guessed ? "this version of V8 is not a known one: its layout is "
+					  "guessed from the nearest, "
+					  "and names that do not check out are left out"
+					: NULL;
+}
+
 static void v8_refresh(void *lang)
 {
 	struct v8 *v8 = lang;
@@ -393,6 +403,7 @@ const struct lang_ops lang_v8 = {
 	.name = "v8",
 	.open = v8_open,
 	.runtime = v8_runtime,
+	.caveat = v8_caveat,
 	.refresh = v8_refresh,
 	.owns = v8_owns,
 	.step = v8_step,

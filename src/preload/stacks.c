@@ -128,6 +128,8 @@ int stacks_open(struct arena *arena)
 		stacks.lang.ops = NULL;
 	if (rc == -ENOTSUP && !stacks.complaint)
 		stacks.complaint = reason;
+	if (!rc && stacks.lang.ops->caveat && !stacks.complaint)
+		stacks.complaint = stacks.lang.ops->caveat(stacks.lang.state);
 	if (stacks.lang.ops)
 		sampler_set_lang(&stacks.lang);
 	stacks.refreshed_ns = clock_monotonic_ns();
