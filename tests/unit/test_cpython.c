@@ -120,42 +120,42 @@ static const uint8_t locations[] = {0x80, 0x00, 0xf5, 0x06, 0x00, 0x09, 0x0a, 0x
 	0x90, 0x71, 0xf0, 0x00, 0x01, 0x0c, 0x0b, 0xf1, 0x00, 0x01, 0x0c, 0x0b, 0xf4, 0x00, 0x01,
 	0x0c, 0x0b, 0xf0, 0x00, 0x01, 0x05, 0x0b};
 
-#define TABLE(version, table) version, table, sizeof(table)
+#define TABLE(table) table, sizeof(table)
 
 /* What code.co_lines() (3.9: dis.findlinestarts) says of them. */
 static const struct {
-	uint16_t version;
 	const uint8_t *table;
 	size_t length;
 	int64_t offset;
-	uint32_t line;
+	uint16_t version;
+	uint8_t line;
 } lines[] = {
-	{TABLE(309, notab), -1, 1},
-	{TABLE(309, notab), 0, 4},
-	{TABLE(309, notab), 3, 5},
-	{TABLE(309, notab), 6, 4},
-	{TABLE(309, notab), 51, 11},
-	{TABLE(309, notab), 70, 54},
-	{TABLE(310, ranges), -2, 1},
-	{TABLE(310, ranges), 0, 4},
-	{TABLE(310, ranges), 8, 4},
-	{TABLE(310, ranges), 48, 10},
-	{TABLE(310, ranges), 50, 0},
-	{TABLE(310, ranges), 52, 13},
-	{TABLE(310, ranges), 80, 54},
-	{TABLE(310, ranges), 82, 0},
-	{TABLE(311, locations), -2, 1},
-	{TABLE(311, locations), 0, 1},
-	{TABLE(311, locations), 2, 4},
-	{TABLE(311, locations), 16, 6},
-	{TABLE(311, locations), 18, 4},
-	{TABLE(311, locations), 52, 9},
-	{TABLE(311, locations), 66, 0},
-	{TABLE(311, locations), 78, 10},
-	{TABLE(311, locations), 164, 0},
-	{TABLE(313, locations), 166, 54},
-	{TABLE(313, locations), 188, 54},
-	{TABLE(313, locations), 190, 0},
+	{TABLE(notab), -1, 309, 1},
+	{TABLE(notab), 0, 309, 4},
+	{TABLE(notab), 3, 309, 5},
+	{TABLE(notab), 6, 309, 4},
+	{TABLE(notab), 51, 309, 11},
+	{TABLE(notab), 70, 309, 54},
+	{TABLE(ranges), -2, 310, 1},
+	{TABLE(ranges), 0, 310, 4},
+	{TABLE(ranges), 8, 310, 4},
+	{TABLE(ranges), 48, 310, 10},
+	{TABLE(ranges), 50, 310, 0},
+	{TABLE(ranges), 52, 310, 13},
+	{TABLE(ranges), 80, 310, 54},
+	{TABLE(ranges), 82, 310, 0},
+	{TABLE(locations), -2, 311, 1},
+	{TABLE(locations), 0, 311, 1},
+	{TABLE(locations), 2, 311, 4},
+	{TABLE(locations), 16, 311, 6},
+	{TABLE(locations), 18, 311, 4},
+	{TABLE(locations), 52, 311, 9},
+	{TABLE(locations), 66, 311, 0},
+	{TABLE(locations), 78, 311, 10},
+	{TABLE(locations), 164, 311, 0},
+	{TABLE(locations), 166, 313, 54},
+	{TABLE(locations), 188, 313, 54},
+	{TABLE(locations), 190, 313, 0},
 };
 
 static void put_bytes(const uint8_t *bytes, size_t length)
@@ -190,25 +190,19 @@ END_TEST
  */
 
 static const struct {
+	const char *text;
+	uint32_t units[8]; /* to the first UINT32_MAX */
 	uint8_t width;
 	bool ascii;
-	uint32_t units[8]; /* to the first UINT32_MAX */
-	const char *text;
 } texts[] = {
-	{1, true, {'m', 'a', 'i', 'n', UINT32_MAX}, "main"},
-	{1, true, {UINT32_MAX}, ""},
-	{1, false, {'g', 'r', 0xf6, 0xdf, 'e', UINT32_MAX},
-		"gr\xc3\xb6\xc3\x9f"
-		"e"},
-	{2, false, {0x3c0, 0x20ac, UINT32_MAX}, "\xcf\x80\xe2\x82\xac"},
-	{4, false, {'a', 0x1f600, UINT32_MAX}, "a\xf0\x9f\x98\x80"},
+	{"main", {'m', 'a', 'i', 'n', UINT32_MAX}, 1, true},
+	{"", {UINT32_MAX}, 1, true},
+	{"gr\xc3\xb6\xc3\x9f", {'g', 'r', 0xf6, 0xdf, UINT32_MAX}, 1, false},
+	{"\xcf\x80\xe2\x82\xac", {0x3c0, 0x20ac, UINT32_MAX}, 2, false},
+	{"a\xf0\x9f\x98\x80", {'a', 0x1f600, UINT32_MAX}, 4, false},
 	/* What no UTF-8 may hold: NUL, and the surrogates that stand for undecodable bytes. */
-	{1, true, {'a', 0, 'b', UINT32_MAX},
-		"a\xef\xbf\xbd"
-		"b"},
-	{2, false, {0xdcff, 'b', UINT32_MAX},
-		"\xef\xbf\xbd"
-		"b"},
+	{"a\xef\xbf\xbdz", {'a', 0, 'z', UINT32_MAX}, 1, true},
+	{"\xef\xbf\xbdz", {0xdcff, 'z', UINT32_MAX}, 2, false},
 };
 
 static void put_text(uint8_t width, bool ascii, const uint32_t *units)
