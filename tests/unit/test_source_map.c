@@ -230,6 +230,9 @@ START_TEST(sections_count_from_their_offset)
 		ck_assert_str_eq(places[i].source, table[i].source);
 		ck_assert_uint_eq(places[i].source_line, table[i].source_line);
 	}
+	ck_assert_uint_eq(places[2].starts_at, 5);
+	ck_assert_uint_eq(places[6].starts_at, 10);
+	ck_assert_uint_eq(places[7].starts_at, 0);
 	ck_assert_str_eq(places[7].root, "lib");
 	source_map_document_free(document);
 }
@@ -575,6 +578,8 @@ START_TEST(what_is_newer_than_the_recording_is_not_believed)
 	/* Its content is as old as can be, but it was not there. */
 	ck_assert_int_eq(utimensat(AT_FDCWD, file("new.js"), (struct timespec[2]){{0}, {0}}, 0), 0);
 	ck_assert_int_eq(find("new.js"), -ESTALE);
+	search.begin_ns -= (int64_t)60 * 1000000000;
+	ck_assert_int_eq(find("old.js"), -ESTALE);
 	/* Without a map there is nothing to believe. */
 	put("plain.js", "y");
 	ck_assert_int_eq(find("plain.js"), -ENOENT);
@@ -751,6 +756,22 @@ START_TEST(without_the_script_names_stay)
 }
 END_TEST
 
+/* The segment of "var" bears a name, and covers that of the function as well. */
+START_TEST(a_name_that_stands_elsewhere_is_not_taken)
+{
+	const struct source_map_options options = {0};
+
+	put("dist/b.js", bundle);
+	put("dist/b.js.map",
+		"{\"version\":3,\"sources\":[\"../src/x.ts\",\"../src/y.ts\"],\"names\":[\"first\","
+		"\"second\"],\"mappings\":\"AAIA,SAASA,CAAK,GACZ,ICGA,IAFFC,MAAe,IACN,E\"}");
+	make_bundle_stack();
+	ck_assert_int_eq(source_map_recording(recording, &options), 0);
+	check_frame(&stack->frames[0], "c", "src/y.ts", 8, 7, 32);
+	check_frame(&stack->frames[1], "first", "src/x.ts", 6, 5, 14);
+}
+END_TEST
+
 START_TEST(a_map_that_cannot_be_used_is_noted)
 {
 	const struct source_map_options options = {0};
@@ -833,6 +854,7 @@ Suite *test_suite(void)
 	tcase_add_test(files, all_maps_together_have_a_bound);
 	tcase_add_test(files, frames_are_told_in_their_source);
 	tcase_add_test(files, without_the_script_names_stay);
+	tcase_add_test(files, a_name_that_stands_elsewhere_is_not_taken);
 	tcase_add_test(files, a_map_that_cannot_be_used_is_noted);
 	tcase_add_test(files, notes_are_few_and_not_of_packages);
 	tcase_add_test(files, a_folder_that_is_not_there_is_an_error);
