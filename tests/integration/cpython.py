@@ -68,6 +68,7 @@ def blamed(path, function, text, cause, call=None, loop=""):
     check(culprit["file"] == str(SERVER), f"blames the file {culprit['file']!r}")
     check(culprit["line"] == line_of(text), f"blames line {culprit['line']}, not {line_of(text)}")
     check(culprit["function_line"] == line_of(f"def {function}("), f"declared on line {culprit['function_line']}")
+    check(first["confidence"] >= 0.8, f"is sure of it only by {first['confidence']}")
     check(first["stall"]["count"] >= 4, f"counts {first['stall']['count']} stalls")
     check(len(found) == 1, f"reports as well: {[finding['summary'] for finding in found[1:]]}")
     return first["summary"]
