@@ -68,10 +68,6 @@ struct thread {
 	int32_t candidate;       /* descriptor that may become the main one; -1: poll or select */
 	uint16_t waits;          /* on the candidate, in a row */
 	uint16_t candidate_wait; /* enum wait_call */
-	/* System calls that a signal of ours has interrupted; written by the handler on this
-	 * thread. */
-	volatile uint32_t interrupted;
-	uint32_t forgiven; /* of these, how many a wrapper has retried */
 };
 
 extern __thread struct thread thread __attribute__((tls_model("initial-exec")));

@@ -30,10 +30,6 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 	X(__ppoll_chk)                                                                             \
 	X(select)                                                                                  \
 	X(pselect)                                                                                 \
-	X(nanosleep)                                                                               \
-	X(clock_nanosleep)                                                                         \
-	X(usleep)                                                                                  \
-	X(sleep)                                                                                   \
 	X(listen)
 
 #define REAL_MEMBER(name) __typeof__(&name) name;

@@ -11,16 +11,23 @@
 
 #include "clock.h"
 #include "format.h"
-#include "loop.h"
+#include "restart.h"
 #include "sys.h"
 
 enum {
 	STACK_BYTES = 64 << 10,
 	SLOTS_MAX = 128,
 	RED_ZONE = 128, /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */
-	PREFERRED_SIGNAL = 13,         /* SIGRTMIN + 13 was free in every server looked at */
+	/*
+	 * A signal that is still pending when its thread calls execve meets a program without our
+	 * handler. A real-time signal would kill that program; SIGURG is ignored by default. Only
+	 * the Go runtime has another use for it.
+	 */
+	SIGNAL = SIGURG,
 	TIMEOUT_NS = 50 * 1000 * 1000, /* a thread that waits for a CPU answers late */
 	FIRST_LOOK_NS = 20 * 1000,
+	LOOKS_MAX = 4,
+	LOOK_NS = 200 * 1000, /* a look at a thread is worth nothing after this */
 };
 
 /* One sample at a time: Holter's thread arms the slot, the handler fills it. */
@@ -38,7 +45,7 @@ static struct {
 	_Alignas(16) uint8_t bytes[STACK_BYTES];
 } slot;
 
-static int signal_number; /* 0: none */
+static bool installed;
 static bool signals_off;
 static const char *complaint;
 static struct memory_process own_memory;
@@ -102,27 +109,9 @@ static uint64_t copy_stack_sig(uint64_t sp, uint64_t start, uint64_t end, uint8_
 	return got > 0 ? (uint64_t)got : 0;
 }
 
-/*
- * Whether the interrupted context is a system call that returns EINTR because of this signal alone:
- * it stands right behind the instruction, and no other signal waits that would have interrupted it
- * just as well.
- */
-static bool interrupted_call_sig(const ucontext_t *context)
-{
-	static const uint8_t syscall_instruction[2] = {0x0f, 0x05};
-	const uint8_t *pc = (const uint8_t *)(uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-	uint64_t pending = 0, blocked;
-
-	if (context->uc_mcontext.gregs[REG_RAX] != -EINTR || memcmp(pc - 2, syscall_instruction, 2))
-		return false;
-	memcpy(&blocked, &context->uc_sigmask, sizeof(blocked));
-	sys_call3(SYS_rt_sigpending, (uint64_t)(uintptr_t)&pending, sizeof(pending), 0);
-	return !(pending & ~blocked);
-}
-
 static void on_signal(int number, siginfo_t *info, void *argument)
 {
-	const ucontext_t *context = argument;
+	ucontext_t *context = argument;
 	const greg_t *registers = context->uc_mcontext.gregs;
 	const struct lang *lang;
 	uint32_t armed = SLOT_ARMED;
@@ -133,10 +122,8 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 	/* Hazard 10: a signal of this number that is not ours has no business here. */
 	if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != &slot)
 		return;
-	if (interrupted_call_sig(context)) {
-		thread.interrupted++;
+	if (restart_call_sig(context) == RESTART_FAILED)
 		atomic_fetch_add_explicit(&interruptions, 1, memory_order_relaxed);
-	}
 	if (slot.tid != (uint32_t)sys_gettid() ||
 		!atomic_compare_exchange_strong_explicit(&slot.state, &armed, SLOT_FILLING,
 			memory_order_acquire, memory_order_relaxed))
@@ -163,10 +150,10 @@ void sampler_admit_thread(void)
 {
 	sigset_t set;
 
-	if (!signal_number)
+	if (!installed)
 		return;
 	sigemptyset(&set);
-	sigaddset(&set, signal_number);
+	sigaddset(&set, SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -174,12 +161,12 @@ bool sampler_block_signal(void)
 {
 	sigset_t set, old;
 
-	if (!signal_number)
+	if (!installed)
 		return false;
 	sigemptyset(&set);
-	sigaddset(&set, signal_number);
+	sigaddset(&set, SIGNAL);
 	pthread_sigmask(SIG_BLOCK, &set, &old);
-	return !sigismember(&old, signal_number);
+	return !sigismember(&old, SIGNAL);
 }
 
 void sampler_unblock_signal(void)
@@ -190,10 +177,18 @@ void sampler_unblock_signal(void)
 /* --- on Holter's thread
  * --------------------------------------------------------------------------- */
 
+/* Whether nobody has a use for the signal: its default is to be ignored, and our own handler
+ * survives a fork. */
+static bool is_free(const struct sigaction *action)
+{
+	if (action->sa_flags & SA_SIGINFO)
+		return action->sa_sigaction == on_signal;
+	return action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN;
+}
+
 void sampler_open(bool no_signals)
 {
 	struct sigaction action = {.sa_sigaction = on_signal}, old;
-	int first = SIGRTMIN + PREFERRED_SIGNAL;
 
 	own_pid = sys_getpid();
 	memory_process_init(&own_memory, own_pid);
@@ -206,22 +201,12 @@ void sampler_open(bool no_signals)
 	 * there is one. */
 	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
 	sigfillset(&action.sa_mask);
-	for (int i = 0; i <= SIGRTMAX - SIGRTMIN; i++) {
-		int number = SIGRTMIN + (first - SIGRTMIN + i) % (SIGRTMAX - SIGRTMIN + 1);
-
-		if (sigaction(number, NULL, &old))
-			continue;
-		/* SIG_DFL: nobody's. Our own handler: inherited over fork. */
-		if (!(old.sa_flags & SA_SIGINFO) ? old.sa_handler != SIG_DFL
-						 : old.sa_sigaction != on_signal)
-			continue;
-		if (sigaction(number, &action, NULL))
-			continue;
-		signal_number = number;
+	if (!sigaction(SIGNAL, NULL, &old) && is_free(&old) && !sigaction(SIGNAL, &action, NULL)) {
+		installed = true;
 		return;
 	}
 	signals_off = true;
-	complaint = "every real-time signal has an owner: running threads are not sampled";
+	complaint = "the server uses SIGURG itself: running threads are not sampled";
 }
 
 void sampler_set_lang(const struct lang *lang)
@@ -364,25 +349,25 @@ static bool handler_is_ours(void)
 {
 	struct sigaction action;
 
-	if (!sigaction(signal_number, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
+	if (!sigaction(SIGNAL, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
 		action.sa_sigaction == on_signal)
 		return true;
 	signals_off = true;
-	complaint = "the server took Holter's signal for itself: running threads are not sampled";
+	complaint = "the server took SIGURG for itself: running threads are not sampled";
 	return false;
 }
 
 static int send_signal(uint32_t tid)
 {
 	siginfo_t info = {
-		.si_signo = signal_number,
+		.si_signo = SIGNAL,
 		.si_code = SI_QUEUE,
 		.si_pid = own_pid,
 		.si_value = {.sival_ptr = &slot},
 	};
 
-	return (int)sys_call6(SYS_rt_tgsigqueueinfo, (uint64_t)own_pid, tid,
-		(uint64_t)signal_number, (uint64_t)(uintptr_t)&info, 0, 0);
+	return (int)sys_call6(SYS_rt_tgsigqueueinfo, (uint64_t)own_pid, tid, (uint64_t)SIGNAL,
+		(uint64_t)(uintptr_t)&info, 0, 0);
 }
 
 /* Waits for the handler in growing steps: usually it has run before the first look. */
@@ -448,13 +433,33 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
 	return SAMPLE_TAKEN;
 }
 
+/*
+ * How the thread is now, in `ret`. Returns 0 or a negative errno; -EAGAIN: the look took so long
+ * (Holter's thread had to wait for a CPU) that it says nothing about now.
+ */
+static int look(uint32_t tid, struct sleeping *ret)
+{
+	int rc = -EAGAIN;
+
+	for (int i = 0; i < LOOKS_MAX && rc == -EAGAIN; i++) {
+		uint64_t begin_ns = clock_now_ns();
+
+		rc = read_call(tid, ret);
+		if (!rc && ret->call == -1 && clock_now_ns() - begin_ns > LOOK_NS)
+			rc = -EAGAIN;
+	}
+	return rc;
+}
+
 enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret)
 {
 	struct sleeping call;
-	int rc = read_call(target->tid, &call);
+	int rc = look(target->tid, &call);
 
 	if (rc == -ENOENT || rc == -ESRCH)
 		return SAMPLE_GONE;
+	if (rc == -EAGAIN)
+		return SAMPLE_TIMEOUT;
 	if (!rc && call.call != -1)
 		return take_in_place(target, &call, ret);
 	/* A process that dropped root may not read `syscall`; then only what certainly runs is

@@ -2,7 +2,7 @@
 /*
  * sampler.h - one stack of one thread, taken while it runs or sleeps, without harm to it.
  *
- * A running thread gets Holter's real-time signal; the handler copies registers, stack and the
+ * A running thread gets a signal (SIGURG); the handler copies registers, stack and the
  * runtime's frame slots into a preallocated slot (about 2 us) and does nothing else. A sleeping
  * thread is never signalled: it does not move, so its stack is read from outside, at the stack
  * pointer that /proc/self/task/T/syscall gives. (read(2) on a socket with SO_RCVTIMEO, for one, is
@@ -41,9 +41,8 @@ struct sample_target {
 };
 
 /*
- * Chooses a free real-time signal and installs the handler. Called before the first loop is
- * registered. Where every real-time signal has an owner, running threads are not sampled, and
- * sampler_complaint says so.
+ * Installs the handler, before the first loop is registered. Where the server uses the signal
+ * itself, running threads are not sampled, and sampler_complaint says so.
  */
 void sampler_open(bool no_signals);
 /* From now on the handler asks this language for its frame slots. */
@@ -58,8 +57,8 @@ void sampler_admit_thread(void);
 bool sampler_block_signal(void);
 void sampler_unblock_signal(void);
 
-/* Interruptions seen by the handler and not retried by a wrapper, over all threads that Holter
- * signalled. */
+/* Interruptions by Holter's signal that the server has seen (restart.h: the call's number was not
+ * known). */
 uint64_t sampler_interruptions(void);
 
 /* The thread's CPU clock, nanoseconds; 0 if the thread has ended. */

@@ -13,20 +13,16 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "loop.h"
 #include "sampler.h"
 
 enum { SAMPLES = 4000, STACK_BYTES = 10 * 1024, FRAME_BYTES = 512 };
-
-/* The sampler notes interruptions here; there are none. */
-__thread struct thread thread;
 
 static struct sample_target target;
 static atomic_bool running, done;
 
 __attribute__((noinline)) static void spin_deep(int depth)
 {
-	volatile char frame[FRAME_BYTES];
+	volatile char frame[FRAME_BYTES] = {0};
 
 	frame[0] = (char)depth;
 	if (depth > 0) {
