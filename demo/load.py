@@ -18,9 +18,10 @@ async def visit(port, path):
         pass  # a visitor who finds the door shut is still a visitor
 
 
-async def stream(port, seconds, path, per_second):
+async def stream(port, seconds, path, per_second, place):
     loop = asyncio.get_running_loop()
-    begin, visits = loop.time(), set()
+    # Each stream begins at a place of its own in its period, so that they do not march in step.
+    begin, visits = loop.time() + place / per_second, set()
     for number in range(int(seconds * per_second)):
         await asyncio.sleep(max(0, begin + number / per_second - loop.time()))
         task = asyncio.create_task(visit(port, path))
@@ -32,8 +33,9 @@ async def stream(port, seconds, path, per_second):
 
 
 async def main(port, seconds, *plan):
-    await asyncio.gather(*(stream(int(port), float(seconds), path, float(rate))
-                           for path, _, rate in (part.partition("=") for part in plan)))
+    parts = [part.partition("=") for part in plan]
+    await asyncio.gather(*(stream(int(port), float(seconds), path, float(rate), number / len(parts))
+                           for number, (path, _, rate) in enumerate(parts)))
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -67,9 +67,9 @@ def free_port():
 
 
 def without_holter(environment=os.environ):
-    """An environment in which no library is preloaded and no setting is inherited."""
+    """An environment in which nothing is preloaded, no setting of ours inherited, and nothing that the test runner adds."""
     return {key: value for key, value in environment.items()
-            if key != "LD_PRELOAD" and not key.startswith("HOLTER_")}
+            if key not in ("LD_PRELOAD", "LD_LIBRARY_PATH", "MALLOC_PERTURB_") and not key.startswith("HOLTER_")}
 
 
 @contextlib.contextmanager
@@ -230,4 +230,5 @@ def run_cases(*cases):
             good = False
             lines = str(reason) if isinstance(reason, Fail) else traceback.format_exc()
             print(f"not ok {number} - {name}", *(f"# {line}" for line in lines.splitlines()), sep="\n", flush=True)
+            print(f"{name}: {lines}", file=sys.stderr, flush=True)  # meson shows this, and not the lines above
     sys.exit(0 if good else 1)

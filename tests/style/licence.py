@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every source file names its licence near its head."""
+import shutil
 import subprocess
 
 import sources
 
-tracked = subprocess.run(["git", "-C", sources.TOP, "ls-files", "-z"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                         text=True).stdout.split("\0")
+tracked = []
+if shutil.which("git"):
+    tracked = subprocess.run(["git", "-C", sources.TOP, "ls-files", "-z"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True).stdout.split("\0")
 paths = [sources.TOP / name for name in tracked if name] or sources.sources(".c", ".h", ".py", ".js", ".proto", "")
 
 

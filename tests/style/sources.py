@@ -24,6 +24,8 @@ def compilations(build):
         path = (pathlib.Path(entry["directory"]) / entry["file"]).resolve()
         if TOP in path.parents and path.suffix == ".c" and pathlib.Path(build).resolve() not in path.parents:
             found.setdefault(path, shlex.split(entry["command"]))
+    if not found:
+        sys.exit(f"{build} compiles no file of {TOP}")
     return found
 
 

@@ -6,8 +6,9 @@ const http = require('node:http');
 const zlib = require('node:zlib');
 
 const rows = Array.from({ length: 60000 }, (_, number) => ({ number, name: `customer ${(number * 7919) % 60000}` }));
-const document_ = JSON.stringify({ rows: [...rows, ...rows, ...rows, ...rows, ...rows, ...rows] });
-const text = Buffer.from(document_.slice(0, 4e6));
+// Numbers alone: parsing them makes hardly any garbage, so that the time is the parser's own.
+const document_ = JSON.stringify({ rows: Array.from({ length: 3e6 }, (_, number) => number) });
+const text = Buffer.from(JSON.stringify(rows));
 const lock = new Int32Array(new SharedArrayBuffer(4));
 
 const routes = {
