@@ -417,7 +417,7 @@ static uint64_t look(uint64_t now)
 
 static uint64_t random_id(void)
 {
-	uint64_t id;
+	uint64_t id = 0;
 
 	if (sys_getrandom(&id, sizeof(id), 0x1 /* GRND_NONBLOCK */) != (int)sizeof(id))
 		id = clock_realtime_ns() ^ ((uint64_t)sys_getpid() << 40);
@@ -498,6 +498,7 @@ void watchdog_run(void)
 		arena_done(&dog.arena);
 		return;
 	}
+	life_thread_opened();
 	note_beginning();
 	now = clock_now_ns();
 	dog.last_activity_ns = now;
