@@ -20,6 +20,8 @@ enum {
 	THREAD_STACK_BYTES = 256 << 10,
 	EXIT_WAIT_NS = 500 * 1000 * 1000, /* for Holter's thread to write its last block */
 	FORK_WAIT_NS = 5 * 1000 * 1000,   /* for the lock, before a fork */
+	OPEN_WAIT_NS =
+		500 * 1000 * 1000, /* for the recording to be opened, before root is dropped */
 };
 
 enum life_state {
@@ -33,9 +35,11 @@ static _Atomic uint32_t state = LIFE_ASIDE;
 static _Atomic uint64_t server_since_ns;
 static _Atomic bool listened; /* in this process, not in a parent */
 static _Atomic uint64_t lost_loops;
-static _Atomic uint32_t thread_ended; /* futex */
-static _Atomic uint32_t lock_word;    /* futex; 0 free, 1 held, 2 held and waited for */
+static _Atomic uint32_t thread_opened, thread_ended; /* futexes */
+static _Atomic uint32_t lock_word; /* futex; 0 free, 1 held, 2 held and waited for */
 static _Atomic bool ending;
+static int own_pid; /* another process that shares this memory (vfork) is not to be touched: hazard
+		       15 */
 _Atomic uint32_t life_news;
 
 /* The fork in progress; written under glibc's own fork lock by the forking thread. */
@@ -112,10 +116,29 @@ void life_tell(void)
 	sys_futex_wake(word(&life_news));
 }
 
+static void announce(_Atomic uint32_t *fact)
+{
+	atomic_store_explicit(fact, 1, memory_order_release);
+	sys_futex_wake(word(fact));
+}
+
+static void await(_Atomic uint32_t *fact, uint64_t at_most_ns)
+{
+	uint64_t deadline = clock_monotonic_ns() + at_most_ns;
+
+	while (!atomic_load_explicit(fact, memory_order_acquire) && clock_monotonic_ns() < deadline)
+		sys_futex_wait_until(word(fact), 0, deadline);
+}
+
+void life_thread_opened(void)
+{
+	announce(&thread_opened);
+}
+
 void life_thread_ended(void)
 {
-	atomic_store_explicit(&thread_ended, 1, memory_order_release);
-	sys_futex_wake(word(&thread_ended));
+	announce(&thread_opened);
+	announce(&thread_ended);
 }
 
 static void *thread_main(void *unused)
@@ -164,6 +187,7 @@ bool life_activate(void)
 	if (!atomic_compare_exchange_strong(&state, &expected, LIFE_STARTING))
 		return expected == LIFE_ACTIVE;
 	atomic_store(&ending, false);
+	atomic_store(&thread_opened, 0);
 	atomic_store(&thread_ended, 0);
 	sampler_open(settings.no_signals);
 	if (start_thread()) {
@@ -184,7 +208,16 @@ void life_listened(void)
 		return;
 	atomic_compare_exchange_strong(&server_since_ns, &none, clock_now_ns());
 	atomic_store(&listened, true);
-	life_activate();
+}
+
+void life_before_drop(void)
+{
+	if (!life_may_record() || !life_server_since_ns() || own_pid != sys_getpid())
+		return;
+	/* NEEDSWORK: a child that a server forks to drop root and execute another program leaves a
+	 * recording without a loop; nothing tells it from a worker at this moment. */
+	if (life_activate())
+		await(&thread_opened, OPEN_WAIT_NS);
 }
 
 static void before_fork(void)
@@ -210,6 +243,7 @@ static void after_fork_in_child(void)
 
 	if (fork_unblocks)
 		sampler_unblock_signal();
+	own_pid = sys_getpid();
 	loop_forget_all();
 	if (was_active)
 		watchdog_abandon();
@@ -232,20 +266,16 @@ __attribute__((constructor)) static void start(void)
 	if (settings.disabled ||
 		pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child))
 		return;
+	own_pid = sys_getpid();
 	atomic_store(&state, LIFE_INERT);
 }
 
 __attribute__((destructor)) static void finish(void)
 {
-	uint64_t deadline;
-
 	if (atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
 		return;
 	atomic_store(&ending, true);
 	life_tell();
 	/* Bounded: a disk that hangs must not keep the server from exiting. */
-	deadline = clock_monotonic_ns() + EXIT_WAIT_NS;
-	while (!atomic_load_explicit(&thread_ended, memory_order_acquire) &&
-		clock_monotonic_ns() < deadline)
-		sys_futex_wait_until(word(&thread_ended), 0, deadline);
+	await(&thread_ended, EXIT_WAIT_NS);
 }

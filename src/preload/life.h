@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * life.h - when Holter records in a process and when it stays out of it. A process is inert,
- * without a thread or a file, until it listens or waits a tenth time on one loop; then Holter's
- * thread is started. A forked child begins inert again. Where anything fails, Holter stands aside
- * for good: the hooks pass everything through. Tier B.
+ * without a thread or a file, until it has a loop: a second wait on one epoll descriptor where it
+ * listens, a tenth elsewhere. Then Holter's thread is started. A server that is about to give up
+ * root opens its recording first, since it may have no right to do so later. A forked child begins
+ * inert again. Where anything fails, Holter stands aside for good: the hooks pass everything
+ * through. Tier B.
  */
 #pragma once
 
@@ -16,6 +18,8 @@ bool life_may_record(void);
 bool life_activate(void);
 /* listen(2) succeeded: the process is a server, and start-up is over. */
 void life_listened(void);
+/* The user is about to change from root to another: opens a server's recording. Keeps errno. */
+void life_before_drop(void);
 /* Whether this process has listened itself, and so is one to record from its first waits on. */
 bool life_has_listened(void);
 /*
@@ -32,6 +36,8 @@ extern _Atomic uint32_t life_news;
 bool life_is_ending(void);
 /* A loop has been registered: Holter's thread looks at it at once. */
 void life_tell(void);
+/* Called by Holter's thread when the recording is open. */
+void life_thread_opened(void);
 /* Called by Holter's thread when it is done or gives up. */
 void life_thread_ended(void);
 

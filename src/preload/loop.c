@@ -48,7 +48,7 @@ static struct loop *register_thread(void)
 	loop->tid = (uint32_t)sys_gettid();
 	loop->first_wait_ns = thread.first_wait_ns;
 	loop->stack_hint = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-	sampler_admit_thread();
+	loop->alternate_bytes = sampler_admit_thread();
 	gc_v8_observe();
 	atomic_store_explicit(&loop->state, LOOP_LIVE, memory_order_release);
 	thread.loop = loop;
@@ -100,8 +100,10 @@ struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait)
 		return NULL;
 	consider(descriptor, wait);
 	if (loop) {
-		/* Another epoll inside a turn is a nested loop, unless the first one is gone. */
-		if (thread.waits % WAITS_TO_BELIEVE || is_epoll(loop->descriptor))
+		/* Another epoll inside a turn is a nested loop, unless the first one is gone. Asked
+		 * at its first wait and now and then: it costs a system call. */
+		if ((thread.waits > 1 && thread.waits % WAITS_TO_BELIEVE) ||
+			is_epoll(loop->descriptor))
 			return NULL;
 		atomic_store_explicit(&loop->wait, wait, memory_order_relaxed);
 		atomic_store_explicit(&loop->descriptor, descriptor, memory_order_release);

@@ -30,7 +30,10 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 	X(__ppoll_chk)                                                                             \
 	X(select)                                                                                  \
 	X(pselect)                                                                                 \
-	X(listen)
+	X(listen)                                                                                  \
+	X(setuid)                                                                                  \
+	X(setreuid)                                                                                \
+	X(setresuid)
 
 #define REAL_MEMBER(name) __typeof__(&name) name;
 struct real {

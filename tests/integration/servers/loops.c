@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loops.c - a server whose loop waits by the call that is named on the command line: epoll, poll or
- * select. GET /slow burns the CPU for 120 ms (burn_on_purpose), GET /sleep sleeps as long
- * (sleep_on_purpose); every other path is quick. Listens on $PORT. Built without frame pointers.
+ * loops.c - a server whose loop waits by the call that is named first on the command line: epoll,
+ * poll or select. GET /slow burns the CPU for 120 ms (burn_on_purpose), GET /sleep sleeps as long
+ * (sleep_on_purpose), GET /hang never answers (hang_on_purpose); every other path is quick. Listens
+ * on $PORT. The second word is its shape:
+ *
+ *     fork      a child serves that was forked after listening, without exec
+ *     daemon    leaves its session and its parent before it listens
+ *     threads   a second thread has a loop of its own, on the port after $PORT
+ *     dark      listens, and never waits
+ *
+ * Built without frame pointers.
  */
 #include <arpa/inet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +22,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +57,12 @@ __attribute__((noinline)) static void sleep_on_purpose(void)
 	burnt++;                     /* keeps the call above from becoming a jump */
 }
 
+__attribute__((noinline)) static void hang_on_purpose(void)
+{
+	for (;;)
+		burnt++;
+}
+
 static void answer(int listener)
 {
 	static const char response[] =
@@ -61,6 +77,8 @@ static void answer(int listener)
 			burn_on_purpose();
 		if (strncmp(request, "GET /sleep ", 11) == 0)
 			sleep_on_purpose();
+		if (strncmp(request, "GET /hang ", 10) == 0)
+			hang_on_purpose();
 		if (write(client, response, sizeof(response) - 1) < 0)
 			perror("write");
 	}
@@ -70,7 +88,7 @@ static void answer(int listener)
 
 static bool wait_epoll(int listener)
 {
-	static int loop = -1;
+	static _Thread_local int loop = -1;
 	struct epoll_event event = {.events = EPOLLIN};
 
 	if (loop < 0) {
@@ -97,15 +115,13 @@ static bool wait_select(int listener)
 	return select(listener + 1, &set, NULL, NULL, &timeout) > 0;
 }
 
-int main(int argc, char **argv)
+static bool (*wait_once)(int) = wait_epoll;
+
+static int listen_on(int port)
 {
-	const char *kind = argc > 1 ? argv[1] : "epoll", *port = getenv("PORT");
-	bool (*wait)(int) = strcmp(kind, "poll") == 0     ? wait_poll
-			    : strcmp(kind, "select") == 0 ? wait_select
-							  : wait_epoll;
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)(port ? atoi(port) : 0)),
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
@@ -113,9 +129,49 @@ int main(int argc, char **argv)
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 128)) {
 		perror("listen");
-		return 1;
+		exit(1);
 	}
+	return listener;
+}
+
+static void *serve(void *listener)
+{
 	for (;;)
-		if (wait(listener))
-			answer(listener);
+		if (wait_once(*(int *)listener))
+			answer(*(int *)listener);
+	return NULL;
+}
+
+static void become_daemon(void)
+{
+	if (fork() > 0)
+		_exit(0);
+	setsid();
+	if (fork() > 0)
+		_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	const char *kind = argc > 1 ? argv[1] : "epoll", *shape = argc > 2 ? argv[2] : "";
+	int port = atoi(getenv("PORT") ? getenv("PORT") : "0"), listener, second;
+	pthread_t thread;
+
+	if (strcmp(kind, "poll") == 0)
+		wait_once = wait_poll;
+	if (strcmp(kind, "select") == 0)
+		wait_once = wait_select;
+	if (strcmp(shape, "daemon") == 0)
+		become_daemon();
+	listener = listen_on(port);
+	if (strcmp(shape, "fork") == 0 && fork() > 0)
+		return wait(NULL) < 0;
+	if (strcmp(shape, "dark") == 0)
+		return pause();
+	if (strcmp(shape, "threads") == 0) {
+		second = listen_on(port + 1);
+		pthread_create(&thread, NULL, serve, &second);
+		pthread_setname_np(thread, "second");
+	}
+	serve(&listener);
 }
