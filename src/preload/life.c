@@ -38,6 +38,7 @@ static _Atomic uint64_t lost_loops;
 static _Atomic uint32_t thread_opened, thread_ended; /* futexes */
 static _Atomic uint32_t lock_word; /* futex; 0 free, 1 held, 2 held and waited for */
 static _Atomic bool ending;
+static const char *reason; /* to stand aside; before `ending` */
 static int own_pid; /* another process that shares this memory (vfork) is not to be touched: hazard
 		       15 */
 _Atomic uint32_t life_news;
@@ -110,6 +111,11 @@ bool life_is_ending(void)
 	return atomic_load_explicit(&ending, memory_order_acquire);
 }
 
+const char *life_reason(void)
+{
+	return reason;
+}
+
 void life_tell(void)
 {
 	atomic_fetch_add_explicit(&life_news, 1, memory_order_release);
@@ -152,6 +158,7 @@ static void *thread_main(void *unused)
 	 */
 	sys_unshare_descriptors();
 	watchdog_run();
+	sampler_close();
 	life_thread_ended();
 	return NULL;
 }
@@ -184,8 +191,15 @@ bool life_activate(void)
 
 	if (atomic_load_explicit(&state, memory_order_acquire) == LIFE_ACTIVE)
 		return true;
+	if (own_pid != sys_getpid())
+		return false;
 	if (!atomic_compare_exchange_strong(&state, &expected, LIFE_STARTING))
 		return expected == LIFE_ACTIVE;
+	if (settings_switched_off()) {
+		atomic_store(&state, LIFE_ASIDE);
+		errno = saved;
+		return false;
+	}
 	atomic_store(&ending, false);
 	atomic_store(&thread_opened, 0);
 	atomic_store(&thread_ended, 0);
@@ -218,6 +232,29 @@ void life_before_drop(void)
 	 * recording without a loop; nothing tells it from a worker at this moment. */
 	if (life_activate())
 		await(&thread_opened, OPEN_WAIT_NS);
+}
+
+/* Ends Holter's thread. Bounded: a disk that hangs must not keep the server waiting. */
+static void end_thread(void)
+{
+	if (own_pid != sys_getpid() || atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
+		return;
+	atomic_store(&ending, true);
+	life_tell();
+	await(&thread_ended, EXIT_WAIT_NS);
+}
+
+void life_stand_aside(const char *why)
+{
+	int saved = errno;
+
+	if (own_pid != sys_getpid())
+		return;
+	reason = why;
+	end_thread();
+	/* The hooks stamp on, which costs nothing; what they would do about a stall are calls. */
+	loop_threshold_ns = UINT64_MAX;
+	errno = saved;
 }
 
 static void before_fork(void)
@@ -272,10 +309,5 @@ __attribute__((constructor)) static void start(void)
 
 __attribute__((destructor)) static void finish(void)
 {
-	if (atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
-		return;
-	atomic_store(&ending, true);
-	life_tell();
-	/* Bounded: a disk that hangs must not keep the server from exiting. */
-	await(&thread_ended, EXIT_WAIT_NS);
+	end_thread();
 }

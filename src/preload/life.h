@@ -20,6 +20,12 @@ bool life_activate(void);
 void life_listened(void);
 /* The user is about to change from root to another: opens a server's recording. Keeps errno. */
 void life_before_drop(void);
+/*
+ * Stands aside for good, and says why in the recording: afterwards Holter makes no system call in
+ * this process any more, neither on its own thread, which has ended (or hangs in one), nor in a
+ * hook or a handler.
+ */
+void life_stand_aside(const char *why);
 /* Whether this process has listened itself, and so is one to record from its first waits on. */
 bool life_has_listened(void);
 /*
@@ -34,6 +40,8 @@ uint64_t life_lost_loops(void);
 extern _Atomic uint32_t life_news;
 /* Whether Holter's thread should end. */
 bool life_is_ending(void);
+/* Why, where it is not the end of the process; else null. */
+const char *life_reason(void);
 /* A loop has been registered: Holter's thread looks at it at once. */
 void life_tell(void);
 /* Called by Holter's thread when the recording is open. */

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -33,7 +34,8 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 	X(listen)                                                                                  \
 	X(setuid)                                                                                  \
 	X(setreuid)                                                                                \
-	X(setresuid)
+	X(setresuid)                                                                               \
+	X(prctl)
 
 #define REAL_MEMBER(name) __typeof__(&name) name;
 struct real {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
@@ -28,6 +29,15 @@ enum {
 	FIRST_LOOK_NS = 20 * 1000,
 	LOOKS_MAX = 4,
 	LOOK_NS = 200 * 1000, /* a look at a thread is worth nothing after this */
+	FOREIGN_MAX = 32,     /* signals of somebody else's until the number is theirs */
+	/*
+	 * Room on the stack (hazard 12). The kernel writes a frame with all vector registers before
+	 * the handler can look at anything, so a small stack is refused beforehand. The handler
+	 * itself stays below HANDLER_BYTES.
+	 */
+	STACK_LEAST_BYTES = 64 << 10,
+	HANDLER_BYTES = 4096,
+	FRAME_LEAST_BYTES = 4096, /* of the kernel, where it does not say (before Linux 5.14) */
 };
 
 /* One sample at a time: Holter's thread arms the slot, the handler fills it. */
@@ -51,6 +61,8 @@ static const char *complaint;
 static struct memory_process own_memory;
 static _Atomic(const struct lang *) slot_lang; /* release: its state is complete */
 static _Atomic uint64_t interruptions;
+static _Atomic uint32_t foreign;
+static void *handler_before; /* SIG_DFL or SIG_IGN */
 static int own_pid;
 
 /* --- in the signalled thread
@@ -109,6 +121,34 @@ static uint64_t copy_stack_sig(uint64_t sp, uint64_t start, uint64_t end, uint8_
 	return got > 0 ? (uint64_t)got : 0;
 }
 
+/* Gives the signal back, as it was. By a raw call: this happens in the handler, too. */
+static void give_signal_back_sig(void)
+{
+	/* The kernel's own layout (linux/signal_types.h, struct kernel_sigaction). */
+	const struct {
+		void *handler;
+		uint64_t flags;
+		void *restorer;
+		uint64_t mask;
+	} action = {.handler = handler_before};
+
+	sys_call6(SYS_rt_sigaction, SIGNAL, (uint64_t)(uintptr_t)&action, 0, sizeof(action.mask), 0,
+		0);
+}
+
+/*
+ * Somebody else's signal, which would have been ignored but for our handler: the call that it
+ * interrupted is made again. Many of them mean that the number is in use, and calls that begin anew
+ * for ever would never time out: it is given back (hazards 10, 11).
+ */
+static void on_foreign_signal_sig(ucontext_t *context)
+{
+	if (restart_call_sig(context) == RESTART_FAILED)
+		atomic_fetch_add_explicit(&interruptions, 1, memory_order_relaxed);
+	if (atomic_fetch_add_explicit(&foreign, 1, memory_order_relaxed) + 1 == FOREIGN_MAX)
+		give_signal_back_sig();
+}
+
 static void on_signal(int number, siginfo_t *info, void *argument)
 {
 	ucontext_t *context = argument;
@@ -119,9 +159,10 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 	uint64_t sp;
 
 	(void)number;
-	/* Hazard 10: a signal of this number that is not ours has no business here. */
-	if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != &slot)
+	if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != &slot) {
+		on_foreign_signal_sig(context);
 		return;
+	}
 	if (restart_call_sig(context) == RESTART_FAILED)
 		atomic_fetch_add_explicit(&interruptions, 1, memory_order_relaxed);
 	if (slot.tid != (uint32_t)sys_gettid() ||
@@ -146,15 +187,13 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 	atomic_store_explicit(&slot.state, SLOT_READY, memory_order_release);
 }
 
-void sampler_admit_thread(void)
+uint64_t sampler_admit_thread(void)
 {
-	sigset_t set;
+	stack_t alternate = {.ss_flags = SS_DISABLE};
 
-	if (!installed)
-		return;
-	sigemptyset(&set);
-	sigaddset(&set, SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	sampler_unblock_signal();
+	sys_call3(SYS_sigaltstack, 0, (uint64_t)(uintptr_t)&alternate, 0);
+	return alternate.ss_flags & SS_DISABLE ? 0 : alternate.ss_size;
 }
 
 bool sampler_block_signal(void)
@@ -171,7 +210,13 @@ bool sampler_block_signal(void)
 
 void sampler_unblock_signal(void)
 {
-	sampler_admit_thread();
+	sigset_t set;
+
+	if (!installed)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* --- on Holter's thread
@@ -194,6 +239,7 @@ void sampler_open(bool no_signals)
 	memory_process_init(&own_memory, own_pid);
 	signals_off = no_signals;
 	complaint = NULL;
+	atomic_store(&foreign, 0);
 	atomic_store(&slot.state, SLOT_IDLE);
 	if (no_signals)
 		return;
@@ -202,11 +248,23 @@ void sampler_open(bool no_signals)
 	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
 	sigfillset(&action.sa_mask);
 	if (!sigaction(SIGNAL, NULL, &old) && is_free(&old) && !sigaction(SIGNAL, &action, NULL)) {
+		if (!(old.sa_flags & SA_SIGINFO))
+			handler_before = (void *)old.sa_handler;
 		installed = true;
 		return;
 	}
 	signals_off = true;
 	complaint = "the server uses SIGURG itself: running threads are not sampled";
+}
+
+void sampler_close(void)
+{
+	struct sigaction action;
+
+	installed = false;
+	if (!sigaction(SIGNAL, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
+		action.sa_sigaction == on_signal)
+		give_signal_back_sig();
 }
 
 void sampler_set_lang(const struct lang *lang)
@@ -289,17 +347,33 @@ static int read_call(uint32_t tid, struct sleeping *ret)
 	return 0;
 }
 
-/* The state letter of a task ('R', 'S', 'D'…), or 0. Readable where `syscall` is not. */
-static char read_state(uint32_t tid)
+struct task {
+	char state;       /* 'R', 'S', 'D'...; 0: not known */
+	uint64_t blocked; /* signals 1 to 31, from bit 0 */
+};
+
+/* proc(5), /proc/pid/stat. Readable where `syscall` is not. */
+static void read_task(uint32_t tid, struct task *ret)
 {
-	char path[64], text[256];
+	enum { STATE = 3, BLOCKED = 32 };
+	char path[64], text[640];
 	const char *at;
 
+	*ret = (struct task){0};
 	task_path(path, sizeof(path), tid, "/stat");
 	if (sys_read_file(path, text, sizeof(text)) <= 0)
-		return 0;
+		return;
 	at = strrchr(text, ')'); /* the name before it may hold anything */
-	return at && at[1] == ' ' ? at[2] : 0;
+	if (!at || at[1] != ' ')
+		return;
+	ret->state = at[2];
+	at += 2;
+	for (int field = STATE; field < BLOCKED && at; field++) {
+		at = strchr(at, ' ');
+		at += at != NULL;
+	}
+	if (at)
+		parse_unsigned(&at, &ret->blocked);
 }
 
 /* Reads a sleeping thread's stack from outside, and makes sure that it slept all the while. */
@@ -353,8 +427,25 @@ static bool handler_is_ours(void)
 		action.sa_sigaction == on_signal)
 		return true;
 	signals_off = true;
-	complaint = "the server took SIGURG for itself: running threads are not sampled";
+	complaint = "SIGURG has another use in this process: running threads are not sampled";
 	return false;
+}
+
+/* Whether the frame of a signal and the handler fit where they would go (hazard 12). */
+static bool has_room(const struct sample_target *target)
+{
+	uint64_t frame_bytes = getauxval(AT_MINSIGSTKSZ);
+	bool room;
+
+	if (frame_bytes < FRAME_LEAST_BYTES)
+		frame_bytes = FRAME_LEAST_BYTES;
+	room = target->alternate_bytes
+		       ? target->alternate_bytes >= frame_bytes + HANDLER_BYTES
+		       : target->stack_end - target->stack_start >= STACK_LEAST_BYTES;
+	if (!room && !complaint)
+		complaint = "a loop's stack has little room for a signal: that thread is not "
+			    "sampled while it runs";
+	return room;
 }
 
 static int send_signal(uint32_t tid)
@@ -397,7 +488,7 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
 	const struct lang *lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
 	int rc;
 
-	if (signals_off || !handler_is_ours())
+	if (signals_off || !handler_is_ours() || !has_room(target))
 		return SAMPLE_REFUSED;
 	if (lang && lang->ops->prepare)
 		lang->ops->prepare(lang->state, target->tid);
@@ -454,8 +545,11 @@ static int look(uint32_t tid, struct sleeping *ret)
 enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret)
 {
 	struct sleeping call;
-	int rc = look(target->tid, &call);
+	struct task task;
+	int rc;
 
+	read_task(target->tid, &task);
+	rc = look(target->tid, &call);
 	if (rc == -ENOENT || rc == -ESRCH)
 		return SAMPLE_GONE;
 	if (rc == -EAGAIN)
@@ -464,7 +558,10 @@ enum sample_result sampler_take(const struct sample_target *target, struct sampl
 		return take_in_place(target, &call, ret);
 	/* A process that dropped root may not read `syscall`; then only what certainly runs is
 	 * signalled. */
-	if (rc && read_state(target->tid) != 'R')
+	if (rc && task.state != 'R')
 		return SAMPLE_NO_STACK;
+	/* Blocked, it would wait for whoever asks for it by sigwait or signalfd (hazard 10). */
+	if (task.blocked & (1u << (SIGNAL - 1)))
+		return SAMPLE_REFUSED;
 	return take_by_signal(target, ret);
 }

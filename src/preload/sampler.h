@@ -38,6 +38,7 @@ struct sampled {
 struct sample_target {
 	uint32_t tid;
 	uint64_t stack_start, stack_end; /* the mapping of its stack as last seen; end exclusive */
+	uint64_t alternate_bytes;        /* of its alternate signal stack; 0: it has none */
 };
 
 /*
@@ -45,14 +46,19 @@ struct sample_target {
  * itself, running threads are not sampled, and sampler_complaint says so.
  */
 void sampler_open(bool no_signals);
+/* Gives the signal back: nobody is sampled any more. */
+void sampler_close(void);
 /* From now on the handler asks this language for its frame slots. */
 void sampler_set_lang(const struct lang *lang);
 enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret);
 /* Why it stood aside ("another handler took signal 47"), or null. */
 const char *sampler_complaint(void);
 
-/* In a thread that becomes a loop: makes sure that the signal can reach it. */
-void sampler_admit_thread(void);
+/*
+ * In a thread that becomes a loop: makes sure that the signal can reach it. Returns the size of its
+ * alternate signal stack, or 0.
+ */
+uint64_t sampler_admit_thread(void);
 /* Around fork, in the forking thread. Returns whether the signal was not blocked before. */
 bool sampler_block_signal(void);
 void sampler_unblock_signal(void);

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format.h"
+#include "sys.h"
 
 struct settings settings;
 
@@ -74,4 +76,16 @@ void settings_load(void)
 	if (out && strlen(out) < sizeof(settings.out))
 		strcpy(settings.out, out);
 	choose_folder();
+}
+
+bool settings_switched_off(void)
+{
+	char path[sizeof(settings.folder) + 16];
+	struct format format;
+	struct stat status;
+
+	format_init(&format, path, sizeof(path));
+	format_text(&format, settings.folder);
+	format_text(&format, "/disable");
+	return !sys_stat("/etc/holter/disable", &status) || !sys_stat(path, &status);
 }

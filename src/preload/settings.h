@@ -25,3 +25,8 @@ struct settings {
 extern struct settings settings;
 
 void settings_load(void);
+/*
+ * Whether somebody has laid down a file that keeps Holter out of every process that starts:
+ * /etc/holter/disable, or `disable` in the folder of recordings (hazard 25).
+ */
+bool settings_switched_off(void);

@@ -66,23 +66,25 @@ static int open_memory(struct arena *arena)
 }
 
 /* The name given to execve, if it is that of the running file; else the file's own. */
-static void find_program(void)
+uint64_t stacks_identify(void)
 {
 	const char *started = (const char *)(uintptr_t)getauxval(AT_EXECFN);
 	struct stat running = {0}, named = {0};
 	struct format format;
 	int64_t length;
 
+	memset(&stacks, 0, sizeof(stacks));
 	if (!sys_stat("/proc/self/exe", &running))
 		stacks.program_inode = running.st_ino;
 	if (started && *started == '/' && !sys_stat(started, &named) &&
 		named.st_ino == running.st_ino && named.st_dev == running.st_dev) {
 		format_init(&format, stacks.program, sizeof(stacks.program));
 		format_text(&format, started);
-		return;
+		return stacks.program_inode;
 	}
 	length = sys_readlink("/proc/self/exe", stacks.program, sizeof(stacks.program) - 1);
 	stacks.program[length > 0 ? length : 0] = '\0';
+	return stacks.program_inode;
 }
 
 /* The folder that this library was loaded from: a private libunwind may lie beside it. */
@@ -106,11 +108,9 @@ int stacks_open(struct arena *arena)
 	const char *reason = NULL;
 	int rc;
 
-	memset(&stacks, 0, sizeof(stacks));
 	rc = open_memory(arena);
 	if (rc)
 		return rc;
-	find_program();
 	life_lock();
 	rc = unwinder_open(&stacks.unwinder, arena, &stacks.code.memory, &stacks.maps,
 		own_folder(folder, sizeof(folder)));
@@ -148,7 +148,7 @@ const char *stacks_runtime(void)
 
 const char *stacks_unwinder(void)
 {
-	return unwinder_name(stacks.unwinder);
+	return stacks.unwinder ? unwinder_name(stacks.unwinder) : "";
 }
 
 const char *stacks_complaint(void)

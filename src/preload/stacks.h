@@ -11,8 +11,10 @@
 #include "sampler.h"
 #include "writer.h"
 
-/* Finds libunwind, the mappings and the language runtime of the own process. Returns 0 or a
- * negative errno. */
+/* Finds out which program this is. Returns the inode of its file, or 0. */
+uint64_t stacks_identify(void);
+/* Afterwards: finds libunwind, the mappings and the language runtime of the own process. Returns 0
+ * or a negative errno. */
 int stacks_open(struct arena *arena);
 /*
  * The path of the program by the name it was started under: one file may be many programs (Debian's

@@ -23,6 +23,7 @@
 #include "format.h"
 #include "life.h"
 #include "loop.h"
+#include "mark.h"
 #include "output.h"
 #include "sampler.h"
 #include "settings.h"
@@ -70,6 +71,7 @@ static struct {
 	uint64_t seconds; /* ticks so far */
 	const char *told; /* the sampler's complaint that was noted */
 	bool report_due;
+	bool passive; /* a start after a crash loop: nothing but a note is recorded */
 } dog;
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -181,6 +183,7 @@ static uint64_t watch_turn(
 		stacks_refresh();
 		stacks_find_stack(loop->stack_hint, &watch->target);
 		watch->target.tid = loop->tid;
+		watch->target.alternate_bytes = loop->alternate_bytes;
 		watch->next_sample_ns = now;
 		watch->stall.duration_ns = age;
 		write_stall(watch);
@@ -376,6 +379,8 @@ static void tick(uint64_t now)
 		if (has_ended(loop))
 			release(watch, loop, now);
 	}
+	if (dog.seconds == MARK_SECONDS)
+		mark_clear();
 	note_complaints();
 	writer_flush(dog.writer);
 	dog.report_due = false;
@@ -424,10 +429,8 @@ static uint64_t random_id(void)
 	return id ? id : 1;
 }
 
-static int open_writer(void)
+static int open_writer(const char *path, const struct utsname *names)
 {
-	static char path[8192];
-	struct utsname names = {0};
 	struct writer_config config = {
 		.path = path,
 		.max_bytes = settings.max_bytes,
@@ -439,8 +442,8 @@ static int open_writer(void)
 		.holter_version = HOLTER_VERSION,
 		.runtime = stacks_runtime(),
 		.program = stacks_program(),
-		.host = names.nodename,
-		.kernel = names.release,
+		.host = names->nodename,
+		.kernel = names->release,
 		.unwinder = stacks_unwinder(),
 		.pid = (uint32_t)sys_getpid(),
 		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
@@ -450,28 +453,40 @@ static int open_writer(void)
 		.interval_ns = settings.interval_ns,
 		.utc_offset_ns = (int64_t)(clock_realtime_ns() - clock_now_ns()),
 	};
-	int rc = output_create(path, sizeof(path));
 
-	sys_call3(SYS_uname, (uint64_t)(uintptr_t)&names, 0, 0);
-	return rc ? rc : writer_open(&dog.writer, &dog.arena, &config, &head);
+	return writer_open(&dog.writer, &dog.arena, &config, &head);
 }
 
 static int open_all(void)
 {
+	static char path[8192];
+	struct utsname names = {0};
+	uint64_t program = stacks_identify();
 	int rc = arena_init(&dog.arena, ARENA_BYTES);
 
+	if (!rc)
+		rc = output_create(path, sizeof(path));
 	if (rc)
 		return rc;
+	sys_call3(SYS_uname, (uint64_t)(uintptr_t)&names, 0, 0);
+	/* A recording that was asked for by name is made in any case. */
+	dog.passive = !settings.out[0] && mark_start(path, names.nodename, program);
+	if (dog.passive)
+		return open_writer(path, &names);
 	dog.watches = arena_alloc(&dog.arena, LOOPS_MAX * sizeof(*dog.watches));
 	if (!dog.watches)
 		return -ENOMEM;
 	cgroup_open();
 	rc = stacks_open(&dog.arena);
-	return rc ? rc : open_writer();
+	return rc ? rc : open_writer(path, &names);
 }
 
 static void note_beginning(void)
 {
+	if (dog.passive)
+		writer_note(dog.writer, NOTE_STOOD_ASIDE,
+			"this program has ended within a minute of its start three times in a row: "
+			"nothing is recorded this time, in case Holter is the reason");
 	if (stacks_complaint())
 		writer_note(dog.writer, NOTE_LIMITED, stacks_complaint());
 	if (settings.complaint) {
@@ -492,7 +507,7 @@ void watchdog_run(void)
 {
 	uint64_t now;
 
-	prctl(PR_SET_NAME, "holter");
+	sys_call3(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "holter", 0);
 	memset(&dog, 0, sizeof(dog));
 	if (open_all()) {
 		arena_done(&dog.arena);
@@ -503,7 +518,7 @@ void watchdog_run(void)
 	now = clock_now_ns();
 	dog.last_activity_ns = now;
 	tick(now);
-	while (!life_is_ending()) {
+	while (!life_is_ending() && !dog.passive) {
 		/* Read before looking: news that comes meanwhile ends the wait at once. */
 		uint32_t news = atomic_load_explicit(&life_news, memory_order_acquire);
 		uint64_t next = look(clock_now_ns());
@@ -513,9 +528,12 @@ void watchdog_run(void)
 		if (now >= dog.next_tick_ns)
 			tick(now);
 	}
+	if (life_reason())
+		writer_note(dog.writer, NOTE_STOOD_ASIDE, life_reason());
 	look(clock_now_ns());
 	tick(clock_now_ns());
 	writer_close(dog.writer, true);
+	mark_clear();
 }
 
 void watchdog_abandon(void)
