@@ -19,12 +19,6 @@ enum {
 	STACK_BYTES = 64 << 10,
 	SLOTS_MAX = 128,
 	RED_ZONE = 128, /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */
-	/*
-	 * A signal that is still pending when its thread calls execve meets a program without our
-	 * handler. A real-time signal would kill that program; SIGURG is ignored by default. Only
-	 * the Go runtime has another use for it.
-	 */
-	SIGNAL = SIGURG,
 	TIMEOUT_NS = 50 * 1000 * 1000, /* a thread that waits for a CPU answers late */
 	FIRST_LOOK_NS = 20 * 1000,
 	LOOKS_MAX = 4,
@@ -55,7 +49,14 @@ static struct {
 	_Alignas(16) uint8_t bytes[STACK_BYTES];
 } slot;
 
-static bool installed;
+/*
+ * A signal that is still pending when its thread calls execve meets a program without our handler.
+ * A real-time signal would kill that program; these are ignored by default. The Go runtime and
+ * haproxy use the first themselves, programs that draw on a terminal the second.
+ */
+static const int candidates[] = {SIGURG, SIGWINCH};
+
+static int signal_number; /* 0: no handler installed */
 static bool signals_off;
 static const char *complaint;
 static struct memory_process own_memory;
@@ -132,8 +133,8 @@ static void give_signal_back_sig(void)
 		uint64_t mask;
 	} action = {.handler = handler_before};
 
-	sys_call6(SYS_rt_sigaction, SIGNAL, (uint64_t)(uintptr_t)&action, 0, sizeof(action.mask), 0,
-		0);
+	sys_call6(SYS_rt_sigaction, signal_number, (uint64_t)(uintptr_t)&action, 0,
+		sizeof(action.mask), 0, 0);
 }
 
 /*
@@ -200,22 +201,22 @@ bool sampler_block_signal(void)
 {
 	sigset_t set, old;
 
-	if (!installed)
+	if (!signal_number)
 		return false;
 	sigemptyset(&set);
-	sigaddset(&set, SIGNAL);
+	sigaddset(&set, signal_number);
 	pthread_sigmask(SIG_BLOCK, &set, &old);
-	return !sigismember(&old, SIGNAL);
+	return !sigismember(&old, signal_number);
 }
 
 void sampler_unblock_signal(void)
 {
 	sigset_t set;
 
-	if (!installed)
+	if (!signal_number)
 		return;
 	sigemptyset(&set);
-	sigaddset(&set, SIGNAL);
+	sigaddset(&set, signal_number);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -247,24 +248,29 @@ void sampler_open(bool no_signals)
 	 * there is one. */
 	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
 	sigfillset(&action.sa_mask);
-	if (!sigaction(SIGNAL, NULL, &old) && is_free(&old) && !sigaction(SIGNAL, &action, NULL)) {
+	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+		int number = candidates[i];
+
+		if (sigaction(number, NULL, &old) || !is_free(&old) ||
+			sigaction(number, &action, NULL))
+			continue;
 		if (!(old.sa_flags & SA_SIGINFO))
 			handler_before = (void *)old.sa_handler;
-		installed = true;
+		signal_number = number;
 		return;
 	}
 	signals_off = true;
-	complaint = "the server uses SIGURG itself: running threads are not sampled";
+	complaint = "the server uses SIGURG and SIGWINCH itself: running threads are not sampled";
 }
 
 void sampler_close(void)
 {
 	struct sigaction action;
 
-	installed = false;
-	if (!sigaction(SIGNAL, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
-		action.sa_sigaction == on_signal)
+	if (signal_number && !sigaction(signal_number, NULL, &action) &&
+		(action.sa_flags & SA_SIGINFO) && action.sa_sigaction == on_signal)
 		give_signal_back_sig();
+	signal_number = 0;
 }
 
 void sampler_set_lang(const struct lang *lang)
@@ -423,11 +429,12 @@ static bool handler_is_ours(void)
 {
 	struct sigaction action;
 
-	if (!sigaction(SIGNAL, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
+	if (!sigaction(signal_number, NULL, &action) && (action.sa_flags & SA_SIGINFO) &&
 		action.sa_sigaction == on_signal)
 		return true;
 	signals_off = true;
-	complaint = "SIGURG has another use in this process: running threads are not sampled";
+	complaint = "Holter's signal has another use in this process: running threads are not "
+		    "sampled";
 	return false;
 }
 
@@ -451,14 +458,14 @@ static bool has_room(const struct sample_target *target)
 static int send_signal(uint32_t tid)
 {
 	siginfo_t info = {
-		.si_signo = SIGNAL,
+		.si_signo = signal_number,
 		.si_code = SI_QUEUE,
 		.si_pid = own_pid,
 		.si_value = {.sival_ptr = &slot},
 	};
 
-	return (int)sys_call6(SYS_rt_tgsigqueueinfo, (uint64_t)own_pid, tid, (uint64_t)SIGNAL,
-		(uint64_t)(uintptr_t)&info, 0, 0);
+	return (int)sys_call6(SYS_rt_tgsigqueueinfo, (uint64_t)own_pid, tid,
+		(uint64_t)signal_number, (uint64_t)(uintptr_t)&info, 0, 0);
 }
 
 /* Waits for the handler in growing steps: usually it has run before the first look. */
@@ -561,7 +568,7 @@ enum sample_result sampler_take(const struct sample_target *target, struct sampl
 	if (rc && task.state != 'R')
 		return SAMPLE_NO_STACK;
 	/* Blocked, it would wait for whoever asks for it by sigwait or signalfd (hazard 10). */
-	if (task.blocked & (1u << (SIGNAL - 1)))
+	if (signal_number && task.blocked & (1u << (signal_number - 1)))
 		return SAMPLE_REFUSED;
 	return take_by_signal(target, ret);
 }

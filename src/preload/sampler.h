@@ -2,7 +2,7 @@
 /*
  * sampler.h - one stack of one thread, taken while it runs or sleeps, without harm to it.
  *
- * A running thread gets a signal (SIGURG); the handler copies registers, stack and the
+ * A running thread gets a signal; the handler copies registers, stack and the
  * runtime's frame slots into a preallocated slot (about 2 us) and does nothing else. A sleeping
  * thread is never signalled: it does not move, so its stack is read from outside, at the stack
  * pointer that /proc/self/task/T/syscall gives. (read(2) on a socket with SO_RCVTIMEO, for one, is
