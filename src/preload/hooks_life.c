@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hooks_life.c - the call by which a process becomes a server, which ends start-up, those by which
- * one that was started as root becomes another user's, and the one by which it forbids itself
+ * one that was started as root becomes another user's, and those by which it forbids itself
  * system calls. Tier B.
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "export.h"
@@ -49,9 +51,15 @@ EXPORT int setresuid(uid_t real_user, uid_t effective, uid_t saved)
 
 /*
  * Hazard 23: a filter that kills for a system call which the server does not make itself would kill
- * for Holter's. Every filter that is installed without privilege is announced by
- * PR_SET_NO_NEW_PRIVS, so that seccomp(2), which has no function to stand in front of, is met too.
+ * for Holter's. Most install theirs by prctl(2), or by syscall(2), because seccomp(2) has no
+ * function of its own. (PR_SET_NO_NEW_PRIVS alone says nothing: haproxy sets it and filters
+ * nothing.)
  */
+static void about_to_filter(void)
+{
+	life_stand_aside("the server restricts its system calls: Holter makes no more of its own");
+}
+
 EXPORT int prctl(int option, ...)
 {
 	unsigned long values[4];
@@ -61,8 +69,23 @@ EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		values[i] = va_arg(arguments, unsigned long);
 	va_end(arguments);
-	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP)
-		life_stand_aside("the server restricts its system calls: Holter makes no more of "
-				 "its own");
+	if (option == PR_SET_SECCOMP)
+		about_to_filter();
 	return REAL(prctl)(option, values[0], values[1], values[2], values[3]);
+}
+
+EXPORT long syscall(long number, ...)
+{
+	long values[6];
+	va_list arguments;
+
+	va_start(arguments, number);
+	for (int i = 0; i < 6; i++)
+		values[i] = va_arg(arguments, long);
+	va_end(arguments);
+	if (number == SYS_seccomp &&
+		(values[0] == SECCOMP_SET_MODE_STRICT || values[0] == SECCOMP_SET_MODE_FILTER))
+		about_to_filter();
+	return REAL(syscall)(
+		number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }

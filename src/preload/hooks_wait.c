@@ -15,7 +15,7 @@ EXPORT int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int t
 	struct loop *loop = loop_enter(epfd, WAIT_EPOLL);
 	int result = REAL(epoll_wait)(epfd, events, maxevents, timeout);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -25,7 +25,7 @@ EXPORT int epoll_pwait(
 	struct loop *loop = loop_enter(epfd, WAIT_EPOLL);
 	int result = REAL(epoll_pwait)(epfd, events, maxevents, timeout, sigmask);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -44,7 +44,7 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 	loop = loop_enter(epfd, WAIT_EPOLL);
 	result = real.epoll_pwait2(epfd, events, maxevents, timeout, sigmask);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -53,7 +53,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
 	int result = REAL(poll)(fds, nfds, timeout);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -62,7 +62,7 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t size)
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
 	int result = REAL(__poll_chk)(fds, nfds, timeout, size);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -72,7 +72,7 @@ EXPORT int ppoll(
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
 	int result = REAL(ppoll)(fds, nfds, timeout, sigmask);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -82,7 +82,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *t
 	struct loop *loop = loop_enter(-1, WAIT_POLL);
 	int result = REAL(__ppoll_chk)(fds, nfds, timeout, sigmask, size);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -92,7 +92,7 @@ EXPORT int select(
 	struct loop *loop = loop_enter(-1, WAIT_SELECT);
 	int result = REAL(select)(nfds, readfds, writefds, exceptfds, timeout);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }
 
@@ -102,6 +102,6 @@ EXPORT int pselect(int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfd
 	struct loop *loop = loop_enter(-1, WAIT_SELECT);
 	int result = REAL(pselect)(nfds, readfds, writefds, exceptfds, timeout, sigmask);
 
-	loop_leave(loop);
+	loop_leave(loop, result);
 	return result;
 }

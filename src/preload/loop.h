@@ -34,6 +34,7 @@ struct loop {
 	/* Written by the loop's thread alone; relaxed unless said. */
 	_Atomic uint64_t turn_begin_ns; /* 0 while it waits. release: the turn's beginning */
 	uint64_t wait_begin_ns;         /* private to the thread */
+	_Atomic uint32_t ready;         /* descriptors at the turn's beginning */
 	_Atomic uint64_t turns, busy_ns;
 	_Atomic uint64_t
 		gc_turn_ns;     /* begin of the turn that gc_ns belongs to. release: after gc_ns */
@@ -116,9 +117,11 @@ __attribute__((always_inline)) static inline void loop_end_turn(struct loop *loo
 		loop_stalled(loop, begin, now);
 }
 
-/* The wait has returned: a turn begins. */
-static inline void loop_begin_turn(struct loop *loop)
+/* The wait has returned, with this result: a turn begins. */
+static inline void loop_begin_turn(struct loop *loop, int result)
 {
+	atomic_store_explicit(
+		&loop->ready, result > 0 ? (uint32_t)result : 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->turn_begin_ns, clock_now_ns(), memory_order_release);
 }
 
@@ -136,8 +139,8 @@ __attribute__((always_inline)) static inline struct loop *loop_enter(
 	return loop;
 }
 
-static inline void loop_leave(struct loop *loop)
+static inline void loop_leave(struct loop *loop, int result)
 {
 	if (loop)
-		loop_begin_turn(loop);
+		loop_begin_turn(loop, result);
 }

@@ -35,6 +35,7 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 	X(setuid)                                                                                  \
 	X(setreuid)                                                                                \
 	X(setresuid)                                                                               \
+	X(syscall)                                                                                 \
 	X(prctl)
 
 #define REAL_MEMBER(name) __typeof__(&name) name;

@@ -301,6 +301,7 @@ uint64_t sampler_cpu_ns(uint32_t tid)
 
 struct sleeping {
 	int64_t call; /* -1: running; -2: blocked, not in a system call */
+	uint64_t arguments[2];
 	uint64_t sp, pc;
 };
 
@@ -347,6 +348,7 @@ static int read_call(uint32_t tid, struct sleeping *ret)
 		return -EINVAL;
 	*ret = (struct sleeping){
 		.call = negative ? -2 : (int64_t)number,
+		.arguments = {values[0], values[1]},
 		.sp = values[count - 2],
 		.pc = values[count - 1],
 	};
@@ -417,6 +419,7 @@ static enum sample_result take_in_place(
 		.taken_ns = clock_now_ns(),
 		.cpu_ns = sampler_cpu_ns(target->tid),
 		.syscall = call->call >= 0 ? (int32_t)call->call : -1,
+		.arguments = {call->arguments[0], call->arguments[1]},
 		.in_place = true,
 	};
 	ret->sample.registers[UNWIND_RSP] = call->sp;

@@ -28,10 +28,11 @@ enum sample_result {
 
 struct sampled {
 	struct unwind_sample sample;
-	uint64_t taken_ns; /* clock_now_ns */
-	uint64_t cpu_ns;   /* the thread's CPU clock then */
-	uint64_t took_ns;  /* of the thread's time, by the handler; 0 if read in place */
-	int32_t syscall;   /* it sleeps in; -1: it runs */
+	uint64_t taken_ns;     /* clock_now_ns */
+	uint64_t cpu_ns;       /* the thread's CPU clock then */
+	uint64_t took_ns;      /* of the thread's time, by the handler; 0 if read in place */
+	int32_t syscall;       /* it sleeps in; -1: it runs, or sleeps in a page fault (in_place) */
+	uint64_t arguments[2]; /* of that call, the first ones */
 	bool in_place;
 };
 

@@ -30,6 +30,21 @@ static const char *skip_words(const char *at, int words)
 	return at;
 }
 
+/* "rchar: N\nwchar: N\nsyscr: N\nsyscw: N\n…" (proc(5)). recv(2) and send(2) are not among them. */
+static uint64_t count_io_calls(const char *text)
+{
+	static const char *const names[] = {"syscr: ", "syscw: "};
+	uint64_t sum = 0, count;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *at = strstr(text, names[i]);
+
+		if (at && (at += strlen(names[i]), parse_unsigned(&at, &count)))
+			sum += count;
+	}
+	return sum;
+}
+
 void usage_read(uint32_t tid, struct usage *ret)
 {
 	char text[512];
@@ -53,4 +68,6 @@ void usage_read(uint32_t tid, struct usage *ret)
 		if (at)
 			parse_unsigned(&at, &ret->major_faults);
 	}
+	if (read_task_file(tid, "/io", text, sizeof(text)) > 0)
+		ret->io_calls = count_io_calls(text);
 }

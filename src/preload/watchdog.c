@@ -30,6 +30,7 @@
 #include "stacks.h"
 #include "sys.h"
 #include "usage.h"
+#include "waits_on.h"
 #include "writer.h"
 
 enum {
@@ -58,6 +59,7 @@ struct watch {
 	struct usage baseline;
 	struct record_stall stall; /* id 0: not past the threshold yet */
 	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns;
+	uint64_t io_moved_ns; /* when a reading last showed new calls */
 	struct sample_target target;
 };
 
@@ -106,6 +108,20 @@ static void account(struct record_stall *stall, const struct usage *from, const 
 	stall->major_faults = to->major_faults - from->major_faults;
 }
 
+/* How far the turn has come, by what its callbacks read and write. */
+static void follow_io(struct watch *watch, const struct usage *now)
+{
+	struct record_stall *stall = &watch->stall;
+	uint64_t calls = now->io_calls - watch->baseline.io_calls;
+
+	if (calls != stall->io_calls) {
+		stall->io_calls = calls;
+		watch->io_moved_ns = now->taken_ns;
+	} else if (now->taken_ns - watch->io_moved_ns > stall->io_pause_ns) {
+		stall->io_pause_ns = now->taken_ns - watch->io_moved_ns;
+	}
+}
+
 static void begin_stall(struct watch *watch, const struct loop *loop, uint64_t begin_ns)
 {
 	watch->stall = (struct record_stall){
@@ -121,6 +137,7 @@ static void take_sample(struct watch *watch, const struct loop *loop)
 	struct record_stall *stall = &watch->stall;
 	struct sampled sampled;
 	struct record_sample sample;
+	char on[WAITS_ON_MAX];
 	enum sample_result result = sampler_take(&watch->target, &sampled);
 	static const enum loss_kind losses[] = {
 		[SAMPLE_NO_STACK] = LOSS_SAMPLE_STACK,
@@ -156,6 +173,7 @@ static void take_sample(struct watch *watch, const struct loop *loop)
 	watch->sampled_until_ns = sampled.taken_ns;
 	watch->sampled_cpu_ns = sampled.cpu_ns;
 	sample.stack = stacks_record(dog.writer, &sampled);
+	sample.on = writer_string(dog.writer, on, waits_on(&sampled, on, sizeof(on)));
 	if (!sample.stack)
 		writer_lost(dog.writer, LOSS_SAMPLE_STACK, 1, 0);
 	writer_sample(dog.writer, &sample);
@@ -174,12 +192,14 @@ static uint64_t watch_turn(
 		usage_read(loop->tid, &watch->baseline);
 		watch->sampled_until_ns = begin_ns;
 		watch->sampled_cpu_ns = watch->baseline.cpu_ns;
+		watch->io_moved_ns = watch->baseline.taken_ns;
 	}
 	if (now < passes_ns)
 		return passes_ns;
 	age = now - begin_ns;
 	if (!watch->stall.id) {
 		begin_stall(watch, loop, begin_ns);
+		watch->stall.ready = atomic_load_explicit(&loop->ready, memory_order_relaxed);
 		stacks_refresh();
 		stacks_find_stack(loop->stack_hint, &watch->target);
 		watch->target.tid = loop->tid;
@@ -195,6 +215,7 @@ static uint64_t watch_turn(
 									 : settings.interval_ns);
 		usage_read(loop->tid, &usage);
 		account(&watch->stall, &watch->baseline, &usage);
+		follow_io(watch, &usage);
 		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.measured_ns);
 		watch->stall.duration_ns = usage.taken_ns - begin_ns;
 	}
@@ -221,6 +242,7 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 			end.taken_ns = ended->end_ns;
 			end.cpu_ns = ended->cpu_ns;
 			account(&watch->stall, &watch->baseline, &end);
+			follow_io(watch, &end);
 			watch->stall.gc_ns = least(ended->gc_ns, watch->stall.measured_ns);
 		}
 		watch->stall.duration_ns = ended->end_ns - ended->begin_ns;
