@@ -347,6 +347,9 @@ static int collect_stall(struct collector *collector, const Holter__Record__Stal
 		.major_faults = at_most(from->major_faults, COUNT_MAX),
 		.samples = from->samples,
 		.samples_missed = from->samples_missed,
+		.ready = from->ready,
+		.io_calls = at_most(from->io_calls, COUNT_MAX),
+		.io_pause_ns = span_of(from->io_pause_ns),
 	};
 
 	if (!stall) {
@@ -377,6 +380,7 @@ static int collect_sample(struct collector *collector, const Holter__Record__Sam
 		.syscall =
 			from->syscall_plus_1 <= INT32_MAX ? (int32_t)from->syscall_plus_1 - 1 : -1,
 		.in_place = from->in_place,
+		.on = from->on,
 	};
 	saw_span(collector, sample->record.time_ns, sample->record.time_ns);
 	return 0;

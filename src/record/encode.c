@@ -313,6 +313,9 @@ void encode_stall(struct encoder *encoder, const struct record_stall *stall)
 	encode_varint(encoder, 13, stall->major_faults);
 	encode_varint(encoder, 14, stall->samples);
 	encode_varint(encoder, 15, stall->samples_missed);
+	encode_varint(encoder, 16, stall->ready);
+	encode_varint(encoder, 17, stall->io_calls);
+	encode_varint(encoder, 18, stall->io_pause_ns);
 	encode_close(encoder, mark);
 }
 
@@ -328,6 +331,7 @@ void encode_sample(struct encoder *encoder, const struct record_sample *sample)
 	encode_varint(encoder, 6, sample->stack);
 	encode_varint(encoder, 7, (uint32_t)sample->syscall + 1);
 	encode_varint(encoder, 8, sample->in_place);
+	encode_varint(encoder, 9, sample->on);
 	encode_close(encoder, mark);
 }
 

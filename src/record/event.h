@@ -103,6 +103,8 @@ struct record_stall {
 	uint64_t measured_ns, cpu_ns, runqueue_ns, gc_ns, throttled_ns;
 	uint64_t minor_faults, major_faults;
 	uint32_t samples, samples_missed;
+	uint32_t ready;
+	uint64_t io_calls, io_pause_ns;
 };
 
 struct record_sample {
@@ -112,4 +114,5 @@ struct record_sample {
 	uint32_t stack;  /* id */
 	int32_t syscall; /* number; -1: none */
 	bool in_place;
+	uint32_t on; /* string id; 0: not known */
 };

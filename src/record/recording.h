@@ -61,6 +61,7 @@ struct turns {
 struct sample {
 	struct record_sample record;
 	struct stack *stack; /* null: its declaration was lost */
+	const char *on;      /* the file or peer it waited for; "": not known */
 };
 
 struct stall {

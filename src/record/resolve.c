@@ -167,6 +167,7 @@ static void resolve_events(struct recording *recording, struct collector *collec
 			refer(recording, &collector->stacks, sample->record.stack);
 
 		sample->stack = stack ? stack->stack : NULL;
+		sample->on = text_of(recording, collector, sample->record.on);
 	}
 
 	sort_unless_sorted(stalls, compare_stalls); /* by_id is of no more use after this */

@@ -481,7 +481,8 @@ void writer_stall(struct writer *writer, const struct record_stall *stall)
 
 void writer_sample(struct writer *writer, const struct record_sample *sample)
 {
-	struct encoder *block = room_for_event(writer, sample->loop, sample->stack, 0, SMALL_BYTES);
+	struct encoder *block =
+		room_for_event(writer, sample->loop, sample->stack, sample->on, SMALL_BYTES);
 
 	if (block)
 		encode_sample(block, sample);

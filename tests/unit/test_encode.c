@@ -280,14 +280,18 @@ START_TEST(stall)
 		.minor_faults = n,
 		.major_faults = n,
 		.samples = (uint32_t)n,
-		.samples_missed = (uint32_t)n};
+		.samples_missed = (uint32_t)n,
+		.ready = (uint32_t)n,
+		.io_calls = n,
+		.io_pause_ns = n};
 	struct encoder encoder = begin();
 	BLOCK_WITH(stall, Stall, HOLTER__RECORD__STALL__INIT);
 
 	message.id = message.begin_ns = message.duration_ns = message.measured_ns = n;
 	message.cpu_ns = message.runqueue_ns = message.gc_ns = message.throttled_ns = n;
 	message.minor_faults = message.major_faults = n;
-	message.loop = message.samples = message.samples_missed = (uint32_t)n;
+	message.loop = message.samples = message.samples_missed = message.ready = (uint32_t)n;
+	message.io_calls = message.io_pause_ns = n;
 	message.ended = _i % 2;
 	message.startup = _i % 3 == 0;
 	encode_stall(&encoder, &record);
@@ -306,12 +310,13 @@ START_TEST(sample)
 		.cpu_ns = n,
 		.stack = (uint32_t)n,
 		.syscall = calls[_i],
-		.in_place = _i % 2};
+		.in_place = _i % 2,
+		.on = (uint32_t)n};
 	struct encoder encoder = begin();
 	BLOCK_WITH(sample, Sample, HOLTER__RECORD__SAMPLE__INIT);
 
 	message.stall = message.time_ns = message.weight_ns = message.cpu_ns = n;
-	message.loop = message.stack = (uint32_t)n;
+	message.loop = message.stack = message.on = (uint32_t)n;
 	message.syscall_plus_1 = (uint32_t)(calls[_i] + 1);
 	message.in_place = _i % 2;
 	encode_sample(&encoder, &record);
