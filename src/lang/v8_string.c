@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "utf8_put.h"
+
 /* V8: src/objects/instance-type.h. */
 enum {
 	TYPE_NO_STRING = 128,
@@ -166,31 +168,6 @@ int64_t v8_string_next(struct v8_string *string, uint16_t *units, size_t capacit
 	return (int64_t)count;
 }
 
-/* Bytes of a code point in UTF-8, written to out (at least 4). */
-static size_t put_utf8(uint32_t code, char *out)
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		out[0] = (char)(0xc0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 63));
-		return 2;
-	}
-	if (code < 0x10000) {
-		out[0] = (char)(0xe0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 63));
-		out[2] = (char)(0x80 | (code & 63));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | code >> 18);
-	out[1] = (char)(0x80 | (code >> 12 & 63));
-	out[2] = (char)(0x80 | (code >> 6 & 63));
-	out[3] = (char)(0x80 | (code & 63));
-	return 4;
-}
-
 struct utf8 {
 	char *buffer;
 	size_t size, length;
@@ -200,8 +177,8 @@ struct utf8 {
 
 static void utf8_add(struct utf8 *utf8, uint32_t code)
 {
-	char bytes[4];
-	size_t length = put_utf8(code ? code : REPLACEMENT, bytes);
+	char bytes[UTF8_PUT_MAX];
+	size_t length = utf8_put(code, bytes);
 
 	if (utf8->full || length >= utf8->size - utf8->length) {
 		utf8->full = true;
