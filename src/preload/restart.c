@@ -44,7 +44,7 @@ static int64_t call_number_sig(const uint8_t *code)
 	return end[-5] == 0xb8 && number < 1024 ? (int64_t)number : -1;
 }
 
-enum restart restart_call_sig(ucontext_t *context)
+enum restart restart_call_sig(ucontext_t *context, int signal)
 {
 	greg_t *registers = context->uc_mcontext.gregs;
 	uint64_t pending = 0, blocked;
@@ -56,7 +56,7 @@ enum restart restart_call_sig(ucontext_t *context)
 		return RESTART_NOTHING;
 	memcpy(&blocked, &context->uc_sigmask, sizeof(blocked));
 	sys_call3(SYS_rt_sigpending, (uint64_t)(uintptr_t)&pending, sizeof(pending), 0);
-	if (pending & ~blocked)
+	if (pending & ~blocked & ~(1ull << (signal - 1)))
 		return RESTART_NOTHING;
 	number = call_number_sig(code);
 	if (number < 0)

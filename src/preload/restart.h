@@ -20,4 +20,5 @@ enum restart {
 	RESTART_FAILED,  /* the call's number is not known: the server sees EINTR */
 };
 
-enum restart restart_call_sig(ucontext_t *context);
+/* `signal`: the one that is being handled; another of it is no reason to leave the call. */
+enum restart restart_call_sig(ucontext_t *context, int signal);

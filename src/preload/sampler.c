@@ -142,9 +142,9 @@ static void give_signal_back_sig(void)
  * interrupted is made again. Many of them mean that the number is in use, and calls that begin anew
  * for ever would never time out: it is given back (hazards 10, 11).
  */
-static void on_foreign_signal_sig(ucontext_t *context)
+static void on_foreign_signal_sig(ucontext_t *context, int number)
 {
-	if (restart_call_sig(context) == RESTART_FAILED)
+	if (restart_call_sig(context, number) == RESTART_FAILED)
 		atomic_fetch_add_explicit(&interruptions, 1, memory_order_relaxed);
 	if (atomic_fetch_add_explicit(&foreign, 1, memory_order_relaxed) + 1 == FOREIGN_MAX)
 		give_signal_back_sig();
@@ -159,12 +159,11 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 	struct timespec cpu = {0};
 	uint64_t sp;
 
-	(void)number;
 	if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != &slot) {
-		on_foreign_signal_sig(context);
+		on_foreign_signal_sig(context, number);
 		return;
 	}
-	if (restart_call_sig(context) == RESTART_FAILED)
+	if (restart_call_sig(context, number) == RESTART_FAILED)
 		atomic_fetch_add_explicit(&interruptions, 1, memory_order_relaxed);
 	if (slot.tid != (uint32_t)sys_gettid() ||
 		!atomic_compare_exchange_strong_explicit(&slot.state, &armed, SLOT_FILLING,
