@@ -6,6 +6,41 @@
  */
 #include "cause.h"
 
+static const double READY_LEAST = 16; /* callbacks, to speak of many */
+static const double CALLS_EACH_MAX = 16;
+static const double PAUSE_SHARE_MAX = 0.25;
+static const double WATCHED_SHARE_LEAST = 0.5;
+
+/*
+ * Whether many callbacks made a turn long, none of them long itself: many descriptors were ready,
+ * about as many calls read and wrote as their callbacks would make (each at least one, for every
+ * second descriptor; one callback that copies a file makes far more), and they came evenly: no
+ * callback computed for long between two of them. Where that was not counted, nothing is claimed.
+ */
+static bool is_congested(const struct record_stall *stall)
+{
+	double ready = (double)stall->ready, calls = (double)stall->io_calls;
+	double duration = (double)stall->duration_ns;
+
+	return ready >= READY_LEAST && calls >= ready / 2 && calls <= ready * CALLS_EACH_MAX &&
+	       (double)stall->io_pause_ns <= duration * PAUSE_SHARE_MAX &&
+	       (double)stall->measured_ns >= duration * WATCHED_SHARE_LEAST;
+}
+
+/* A thread that sleeps, and in no system call, waits for memory: if it had to be fetched. */
+static double faulting_ns(const struct stall *stall, const struct sample *samples)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < stall->sample_count && stall->record.major_faults > 0; i++) {
+		const struct record_sample *sample = &samples[i].record;
+
+		if (sample->in_place && sample->syscall < 0 && sample->weight_ns > sample->cpu_ns)
+			sum += (double)(sample->weight_ns - sample->cpu_ns);
+	}
+	return sum;
+}
+
 /* Takes as much of `amount` out of a part as there is; returns the rest of the amount. */
 static double take(double *part, double amount)
 {
@@ -18,7 +53,7 @@ static double take(double *part, double amount)
 void cause_add(struct cause_parts *parts, const struct stall *stall, const struct sample *samples)
 {
 	double measured = (double)stall->record.measured_ns, cpu = (double)stall->record.cpu_ns;
-	double gc, throttled, runqueue, blocked, rest;
+	double gc, throttled, runqueue, blocked, fault, rest;
 
 	if (measured == 0) {
 		cpu = 0;
@@ -41,8 +76,15 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 	gc = (double)stall->record.gc_ns;
 	gc -= take(&runqueue, take(&blocked, take(&cpu, gc)));
 
+	fault = faulting_ns(stall, samples);
+	fault -= take(&blocked, fault);
+
 	parts->measured_ns += measured;
-	parts->cpu_ns += cpu;
+	if (is_congested(&stall->record))
+		parts->congestion_ns += cpu;
+	else
+		parts->cpu_ns += cpu;
+	parts->page_fault_ns += fault;
 	parts->gc_ns += gc;
 	parts->blocked_ns += blocked;
 	parts->runqueue_ns += runqueue;
@@ -55,7 +97,9 @@ bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64
 
 	if (parts->measured_ns <= 0 || parts->runqueue_ns < parts->cpu_ns ||
 		parts->runqueue_ns < parts->gc_ns || parts->runqueue_ns < parts->blocked_ns ||
-		parts->runqueue_ns < parts->throttled_ns)
+		parts->runqueue_ns < parts->throttled_ns ||
+		parts->runqueue_ns < parts->page_fault_ns ||
+		parts->runqueue_ns < parts->congestion_ns)
 		return false;
 	own_share = 1 - parts->runqueue_ns / parts->measured_ns;
 	return own_share * (double)duration_ns < (double)threshold_ns;
@@ -69,7 +113,9 @@ enum finding_cause cause_label(const struct cause_parts *parts)
 	} ranked[] = {
 		{CAUSE_GC, parts->gc_ns},
 		{CAUSE_THROTTLED, parts->throttled_ns},
+		{CAUSE_PAGE_FAULT, parts->page_fault_ns},
 		{CAUSE_BLOCKED, parts->blocked_ns},
+		{CAUSE_CONGESTION, parts->congestion_ns},
 		{CAUSE_ON_CPU, parts->cpu_ns},
 	};
 	size_t best = 0;
@@ -81,4 +127,20 @@ enum finding_cause cause_label(const struct cause_parts *parts)
 			best = i;
 	}
 	return ranked[best].ns > 0 ? ranked[best].cause : CAUSE_UNKNOWN;
+}
+
+void cause_shares(const struct cause_parts *parts, double *ret_shares)
+{
+	const double ns[CAUSES] = {
+		[CAUSE_ON_CPU] = parts->cpu_ns,
+		[CAUSE_GC] = parts->gc_ns,
+		[CAUSE_BLOCKED] = parts->blocked_ns,
+		[CAUSE_RUNQUEUE] = parts->runqueue_ns,
+		[CAUSE_THROTTLED] = parts->throttled_ns,
+		[CAUSE_PAGE_FAULT] = parts->page_fault_ns,
+		[CAUSE_CONGESTION] = parts->congestion_ns,
+	};
+
+	for (size_t i = 0; i < CAUSES; i++)
+		ret_shares[i] = parts->measured_ns > 0 ? ns[i] / parts->measured_ns : 0;
 }

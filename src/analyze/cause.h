@@ -11,7 +11,7 @@
 /* Wall time of the watched part of stalls, divided without overlap. */
 struct cause_parts {
 	double measured_ns;
-	double cpu_ns, gc_ns, blocked_ns, runqueue_ns, throttled_ns;
+	double cpu_ns, gc_ns, blocked_ns, runqueue_ns, throttled_ns, page_fault_ns, congestion_ns;
 };
 
 /* Adds a stall's parts. Where nothing was measured, those of its samples (`samples`: the stall's
@@ -23,8 +23,10 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
  */
 bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64_t threshold_ns);
 /*
- * The label of what took most of the time: gc, throttled, blocked or on-cpu, in this order where
- * equal. The wait for a CPU is not a function's cause and does not compete. Congestion and page
- * faults are not claimed: nothing that a recording holds yet tells them from on-cpu and blocked.
+ * The label of what took most of the time: gc, throttled, page-fault, blocked, congestion or
+ * on-cpu, in this order where equal. The wait for a CPU is not a function's cause and does not
+ * compete.
  */
 enum finding_cause cause_label(const struct cause_parts *parts);
+/* What part of the measured time each cause has, in an array of CAUSES. */
+void cause_shares(const struct cause_parts *parts, double *ret_shares);

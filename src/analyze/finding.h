@@ -20,6 +20,7 @@ enum finding_cause {
 	CAUSE_THROTTLED,
 	CAUSE_PAGE_FAULT,
 	CAUSE_CONGESTION,
+	CAUSES,
 };
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
@@ -44,10 +45,12 @@ struct culprit {
 struct stall_figures {
 	uint64_t count;
 	double total_ms, max_ms, p50_ms, p99_ms;
-	double lost_share;    /* of the observed time */
-	const char *syscall;  /* null unless blocked */
-	double unfinished_ms; /* the longest that had not ended when the process vanished; 0: none
-			       */
+	double lost_share;     /* of the observed time */
+	const char *syscall;   /* null unless blocked */
+	const char *on;        /* the file, peer or lock that it was blocked on; null: not known */
+	double shares[CAUSES]; /* of the watched time, by cause; together 1, or all 0 */
+	double unfinished_ms;  /* the longest that had not ended when the process vanished; 0: none
+				*/
 	uint64_t samples;
 };
 

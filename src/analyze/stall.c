@@ -256,6 +256,53 @@ static const char *find_syscall(const struct stall_set *set, struct recording *r
 	return recording_text(recording, text, (size_t)length);
 }
 
+/* The one thing that a stall's sleep may mostly have been on (majority vote of Boyer and Moore). */
+static void vote_on(
+	const struct stall *stall, const struct sample *samples, const char **best, double *lead_ns)
+{
+	for (size_t i = 0; i < stall->sample_count; i++) {
+		double weight_ns = (double)samples[i].record.weight_ns;
+
+		if (samples[i].record.syscall < 0)
+			continue;
+		if (strcmp(samples[i].on, *best) == 0) {
+			*lead_ns += weight_ns;
+		} else if (weight_ns > *lead_ns) {
+			*best = samples[i].on;
+			*lead_ns = weight_ns - *lead_ns;
+		} else {
+			*lead_ns -= weight_ns;
+		}
+	}
+}
+
+/* What most of a set's sleep waited for; null: several things, or not known. */
+static const char *find_on(const struct stall_set *set, const struct recording *recording)
+{
+	const char *best = "";
+	double lead_ns = 0, asleep_ns = 0, best_ns = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		vote_on(stall, &recording->samples[stall->first_sample], &best, &lead_ns);
+	}
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		for (size_t j = 0; j < stall->sample_count; j++) {
+			const struct sample *sample = &recording->samples[stall->first_sample + j];
+
+			if (sample->record.syscall < 0)
+				continue;
+			asleep_ns += (double)sample->record.weight_ns;
+			if (strcmp(sample->on, best) == 0)
+				best_ns += (double)sample->record.weight_ns;
+		}
+	}
+	return best[0] != '\0' && best_ns * 2 > asleep_ns ? best : NULL;
+}
+
 static void add_parts(
 	struct cause_parts *parts, const struct stall_set *set, const struct recording *recording)
 {
@@ -290,6 +337,7 @@ static struct finding *add_finding(
 	set_figures(finding, set, diagnosis, recording);
 	add_parts(&parts, set, recording);
 	finding->cause = cause_label(&parts);
+	cause_shares(&parts, finding->stall.shares);
 	finding->severity = severity_of_stalls(&finding->stall);
 	return finding;
 }
@@ -301,8 +349,11 @@ static void add_verdict(
 	double evidence = (double)verdict->samples / ((double)verdict->samples + 2);
 
 	finding->stall.samples = verdict->samples;
-	if (finding->cause == CAUSE_BLOCKED)
+	if (finding->cause == CAUSE_BLOCKED) {
 		finding->stall.syscall = find_syscall(&verdict->set, recording);
+		if (finding->stall.syscall)
+			finding->stall.on = find_on(&verdict->set, recording);
+	}
 	finding->has_culprit = verdict->has_culprit;
 	finding->culprit = verdict->culprit;
 	finding->confidence = verdict->has_culprit ? evidence * verdict->culprit.share *

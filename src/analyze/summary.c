@@ -82,8 +82,9 @@ const char *summary_of_culprit(const struct finding *finding, struct recording *
 	switch (finding->cause) {
 	case CAUSE_BLOCKED:
 		if (finding->stall.syscall)
-			return written(recording, "%s slept in %s and held the event loop %s", who,
-				finding->stall.syscall, how);
+			return written(recording, "%s slept in %s%s%s and held the event loop %s",
+				who, finding->stall.syscall, finding->stall.on ? " on " : "",
+				finding->stall.on ? finding->stall.on : "", how);
 		return written(recording, "%s slept and held the event loop %s", who, how);
 	case CAUSE_GC:
 		return written(
@@ -91,11 +92,16 @@ const char *summary_of_culprit(const struct finding *finding, struct recording *
 	case CAUSE_THROTTLED:
 		return written(recording, "%s ran into the CPU quota and held the event loop %s",
 			who, how);
+	case CAUSE_PAGE_FAULT:
+		return written(recording,
+			"%s waited for memory to be read in and held the event loop %s", who, how);
+	case CAUSE_CONGESTION:
+		return written(recording,
+			"many callbacks, none of them long, held the event loop %s", how);
 	case CAUSE_UNKNOWN:
 	case CAUSE_ON_CPU:
 	case CAUSE_RUNQUEUE:
-	case CAUSE_PAGE_FAULT:
-	case CAUSE_CONGESTION:
+	case CAUSES:
 		break;
 	}
 	if (!finding->has_culprit)

@@ -132,6 +132,12 @@ static void write_stall(struct json_writer *json, const struct stall_figures *st
 	json_writer_number(json, "p99_ms", stall->p99_ms, 1);
 	json_writer_number(json, "lost_share", stall->lost_share, 4);
 	json_writer_text(json, "syscall", stall->syscall);
+	json_writer_text(json, "on", stall->on);
+	json_writer_open_row(json, "shares");
+	for (int cause = CAUSE_ON_CPU; cause < CAUSES; cause++)
+		json_writer_number(json, finding_cause_name((enum finding_cause)cause),
+			stall->shares[cause], 3);
+	json_writer_close_object(json);
 	json_writer_close_object(json);
 }
 

@@ -13,6 +13,7 @@ static const char BOLD[] = "\x1b[1m";
 static const char DIM[] = "\x1b[2m";
 static const char RESET[] = "\x1b[0m";
 static const double MS_PER_S = 1000;
+static const double LEAST_SHARE = 0.02; /* that is worth a word */
 
 enum {
 	LEAVES = 2,  /* frames shown at the leaf */
@@ -236,6 +237,27 @@ static void write_stalls(const struct page *page, const struct finding *finding)
 	}
 }
 
+/* Where the time went, where it went several ways: "on-cpu 80 %, runqueue 20 %". */
+static void write_shares(const struct page *page, const struct stall_figures *stall)
+{
+	const char *before = "";
+	int ways = 0;
+
+	for (int cause = 0; cause < CAUSES; cause++)
+		ways += stall->shares[cause] >= LEAST_SHARE;
+	if (ways < 2)
+		return;
+	write_label(page, "time");
+	for (int cause = 0; cause < CAUSES; cause++) {
+		if (stall->shares[cause] < LEAST_SHARE)
+			continue;
+		fprintf(page->out, "%s%s %.0f %%", before,
+			finding_cause_name((enum finding_cause)cause), stall->shares[cause] * 100);
+		before = ", ";
+	}
+	fputc('\n', page->out);
+}
+
 static void write_loop_name(FILE *out, const struct loop *loop)
 {
 	fputs("thread ", out);
@@ -258,10 +280,15 @@ static void write_finding(const struct page *page, const struct finding *finding
 	fputs(finding_cause_name(finding->cause), page->out);
 	if (finding->stall.syscall)
 		fprintf(page->out, " in %s", finding->stall.syscall);
+	if (finding->stall.on) {
+		fputs(" on ", page->out);
+		render_quoted(page->out, finding->stall.on);
+	}
 	fprintf(page->out, ", confidence %.2f\n", finding->confidence);
 	if (finding->has_culprit)
 		write_culprit(page, finding);
 	write_stalls(page, finding);
+	write_shares(page, &finding->stall);
 	if (finding->loop) {
 		write_label(page, "loop");
 		write_loop_name(page->out, finding->loop);

@@ -149,6 +149,7 @@ struct sample *made_sample(
 	stall->sample_count++;
 	stall->record.samples++;
 	sample->stack = made_stack(recording, stack);
+	sample->on = "";
 	sample->record = (struct record_sample){
 		.stall = stall->record.id,
 		.loop = 1,

@@ -547,6 +547,70 @@ START_TEST(cause_by_where_the_time_went)
 }
 END_TEST
 
+static const struct {
+	uint32_t ready;
+	uint64_t calls;
+	double pause_ms; /* of 200 ms */
+	enum finding_cause expected;
+} turns[] = {
+	{300, 600, 5, CAUSE_CONGESTION}, {300, 600, 120, CAUSE_ON_CPU}, /* one of them was long */
+	{300, 100, 5, CAUSE_ON_CPU},                        /* the others had nothing to do */
+	{300, 50000, 5, CAUSE_ON_CPU},                      /* one of them copied a file */
+	{3, 6, 5, CAUSE_ON_CPU}, {300, 0, 0, CAUSE_ON_CPU}, /* not counted, not claimed */
+};
+
+START_TEST(congestion_is_claimed_when_counted)
+{
+	for (int i = 0; i < 4; i++) {
+		struct stall *stall =
+			made_plain(recording, i * 1000, 200, "f@/app/s.js:8 " NODE_ROOTS, 6, -1);
+
+		stall->record.ready = turns[_i].ready;
+		stall->record.io_calls = turns[_i].calls;
+		stall->record.io_pause_ns = (uint64_t)(turns[_i].pause_ms * MADE_MS);
+	}
+	ck_assert_int_eq(diagnose_first()->cause, turns[_i].expected);
+	ck_assert_double_eq_tol(diagnose_first()->stall.shares[turns[_i].expected], 1, 1e-9);
+}
+END_TEST
+
+/* Asleep in no system call: in a page fault, if the kernel counted any that had to read. */
+START_TEST(sleep_outside_system_calls_is_a_page_fault)
+{
+	for (int i = 0; i < 4; i++) {
+		struct stall *stall = made_stall(recording, i * 1000, 100, 10);
+
+		stall->record.major_faults = _i ? 3 : 0;
+		for (int j = 0; j < 5; j++) {
+			struct sample *sample =
+				made_sample(recording, "f@/app/s.js:8 " NODE_ROOTS, 20, -1);
+
+			sample->record.in_place = true;
+			sample->record.cpu_ns = 2ULL * MADE_MS;
+		}
+	}
+	ck_assert_int_eq(diagnose_first()->cause, _i ? CAUSE_PAGE_FAULT : CAUSE_BLOCKED);
+	ck_assert_double_eq_tol(diagnose_first()->stall.shares[CAUSE_ON_CPU], 0.1, 1e-9);
+}
+END_TEST
+
+START_TEST(what_a_sleep_waited_for)
+{
+	static const char *const on[2][5] = {
+		{"pipe", "tcp 10.0.0.1:5432", "tcp 10.0.0.1:5432", "", "tcp 10.0.0.1:5432"},
+		{"pipe", "tcp 10.0.0.1:5432", "/etc/hosts", "", "tcp 10.0.0.1:5432"},
+	};
+
+	for (int i = 0; i < 4; i++) {
+		made_stall(recording, i * 1000, 100, 0);
+		for (int j = 0; j < 5; j++)
+			made_sample(recording, "f@/app/s.js:8 " NODE_ROOTS, 20, 0)->on = on[_i][j];
+	}
+	ck_assert_str_eq(diagnose_first()->stall.syscall, "read");
+	ck_assert_pstr_eq(diagnose_first()->stall.on, _i ? NULL : "tcp 10.0.0.1:5432");
+}
+END_TEST
+
 /* 300 ms of work that waits 400 ms for a CPU stays the function's stall, and on-cpu. */
 START_TEST(work_on_a_busy_host_is_still_work)
 {
@@ -824,6 +888,10 @@ Suite *test_suite(void)
 	tcase_add_test(findings, sleep_in_many_calls_names_none);
 	tcase_add_loop_test(
 		findings, cause_by_where_the_time_went, 0, sizeof(causes) / sizeof(causes[0]));
+	tcase_add_loop_test(
+		findings, congestion_is_claimed_when_counted, 0, sizeof(turns) / sizeof(turns[0]));
+	tcase_add_loop_test(findings, sleep_outside_system_calls_is_a_page_fault, 0, 2);
+	tcase_add_loop_test(findings, what_a_sleep_waited_for, 0, 2);
 	tcase_add_test(findings, work_on_a_busy_host_is_still_work);
 	tcase_add_test(findings, unmeasured_stalls_are_judged_by_their_samples);
 	tcase_add_loop_test(findings, severity_by_count_and_lost_time, 0,

@@ -138,8 +138,8 @@ START_TEST(json_has_the_documented_shape)
 		"because_of", "summary", "culprit", "loop", "stall"};
 	static const char *const of_culprit[] = {"function", "file", "line", "column",
 		"function_line", "module", "basis", "share", "share_of_kind", "stack"};
-	static const char *const of_stall[] = {
-		"count", "total_ms", "max_ms", "p50_ms", "p99_ms", "lost_share", "syscall"};
+	static const char *const of_stall[] = {"count", "total_ms", "max_ms", "p50_ms", "p99_ms",
+		"lost_share", "syscall", "on", "shares"};
 	json_t *read, *finding, *culprit, *stack;
 
 	add_stalls("sha!/usr/bin/node pbkdf2Sync@node:internal/crypto:62 hash@/app/s.js:8 "
