@@ -27,7 +27,7 @@ EXPORT int listen(int socket, int backlog)
 
 static void about_to_become(uid_t user)
 {
-	if (user != 0 && user != (uid_t)-1 && geteuid() == 0)
+	if (life_may_record() && user != 0 && user != (uid_t)-1 && geteuid() == 0)
 		life_before_drop();
 }
 

@@ -237,7 +237,10 @@ void life_before_drop(void)
 /* Ends Holter's thread. Bounded: a disk that hangs must not keep the server waiting. */
 static void end_thread(void)
 {
-	if (own_pid != sys_getpid() || atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
+	/* In this order: who stands aside makes no system call (hazard 23), and a child that shares
+	 * this memory changes nothing. */
+	if (!life_may_record() || own_pid != sys_getpid() ||
+		atomic_exchange(&state, LIFE_ASIDE) != LIFE_ACTIVE)
 		return;
 	atomic_store(&ending, true);
 	life_tell();
@@ -248,7 +251,7 @@ void life_stand_aside(const char *why)
 {
 	int saved = errno;
 
-	if (own_pid != sys_getpid())
+	if (!life_may_record() || own_pid != sys_getpid())
 		return;
 	reason = why;
 	end_thread();
@@ -280,7 +283,6 @@ static void after_fork_in_child(void)
 
 	if (fork_unblocks)
 		sampler_unblock_signal();
-	own_pid = sys_getpid();
 	loop_forget_all();
 	if (was_active)
 		watchdog_abandon();
@@ -290,6 +292,7 @@ static void after_fork_in_child(void)
 		atomic_store(&server_since_ns, clock_now_ns());
 	if (atomic_load(&state) == LIFE_ASIDE)
 		return;
+	own_pid = sys_getpid();
 	/* Without the lock, a library's own lock may have been copied while it was held: stay out.
 	 */
 	atomic_store(&state, fork_has_lock ? LIFE_INERT : LIFE_ASIDE);
