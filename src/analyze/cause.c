@@ -27,12 +27,17 @@ static bool is_congested(const struct record_stall *stall)
 	       (double)stall->measured_ns >= duration * WATCHED_SHARE_LEAST;
 }
 
-/* A thread that sleeps, and in no system call, waits for memory: if it had to be fetched. */
+/*
+ * A thread that sleeps, and in no system call, waits for memory. The fault is counted when it is
+ * over, and not always as a major one (userfaultfd).
+ */
 static double faulting_ns(const struct stall *stall, const struct sample *samples)
 {
 	double sum = 0;
 
-	for (size_t i = 0; i < stall->sample_count && stall->record.major_faults > 0; i++) {
+	if (stall->record.ended && stall->record.minor_faults + stall->record.major_faults == 0)
+		return 0;
+	for (size_t i = 0; i < stall->sample_count; i++) {
 		const struct record_sample *sample = &samples[i].record;
 
 		if (sample->in_place && sample->syscall < 0 && sample->weight_ns > sample->cpu_ns)

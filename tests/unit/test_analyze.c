@@ -574,7 +574,7 @@ START_TEST(congestion_is_claimed_when_counted)
 }
 END_TEST
 
-/* Asleep in no system call: in a page fault, if the kernel counted any that had to read. */
+/* Asleep in no system call: in a page fault, if the kernel counted any. */
 START_TEST(sleep_outside_system_calls_is_a_page_fault)
 {
 	for (int i = 0; i < 4; i++) {
