@@ -102,11 +102,12 @@ static int make_way(const char *path)
 	return unlink(path) ? errno : 0;
 }
 
+/* A folder that is not there is made, for its owner alone. */
 static bool folder_has_room(const char *folder)
 {
 	struct statvfs space;
 
-	if (access(folder, W_OK | X_OK)) {
+	if (access(folder, W_OK | X_OK) && (errno != ENOENT || mkdir(folder, 0700))) {
 		complain("no recording: the folder %s: %s; choose another with -o or --dir", folder,
 			strerror(errno));
 		return false;
