@@ -218,7 +218,7 @@ void life_listened(void)
 {
 	uint64_t none = 0;
 
-	if (!life_may_record())
+	if (!life_may_record() || own_pid != sys_getpid())
 		return;
 	atomic_compare_exchange_strong(&server_since_ns, &none, clock_now_ns());
 	atomic_store(&listened, true);

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Hazard 14: a forked child inherits a lock that nobody will release; a fork waits for one."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
+
+SECONDS = SOAK or 4
+LOCK_MS = 1.0  # what Holter's lock may cost a fork
+LONGEST_MS = 250  # of any fork, on a machine that has other things to do
+
+
+def forks(environment, *manner):
+    done = run_program("14_forks", SECONDS if environment else 1, *manner, environment=environment, seconds=SECONDS + 60)
+    check(done.returncode == 0 and not done.stderr, f"status {done.returncode}: {done.stderr}")
+    return list(map(float, done.stdout.split()))
+
+
+def case(what, *manner):
+    def run():
+        plain = forks(None)
+        with work_folder() as folder:
+            path = folder / "forks.holter"
+            observed = forks(preloaded(path, interval_ms=1), *manner)
+            check(Recording(path).samples, "Holter took no sample")
+        check(observed[1] <= plain[1] + LOCK_MS, f"of ten forks nine take {observed[1]} ms, without Holter {plain[1]} ms")
+        check(observed[3] <= LONGEST_MS, f"a fork took {observed[3]} ms")
+        return f"p50, p90, p99, longest in ms: {observed}, without Holter {plain}"
+
+    run.__doc__ = what
+    return run
+
+
+run_cases(case("a storm of forks in sampled stalls: each child has its heap and loader, no fork is held up"),
+          case("the same while the recording's file system hangs", "frozen"))
