@@ -117,7 +117,7 @@ static void follow_io(struct watch *watch, const struct usage *now)
 	if (calls != stall->io_calls) {
 		stall->io_calls = calls;
 		watch->io_moved_ns = now->taken_ns;
-	} else if (now->taken_ns - watch->io_moved_ns > stall->io_pause_ns) {
+	} else if (now->taken_ns > watch->io_moved_ns + stall->io_pause_ns) {
 		stall->io_pause_ns = now->taken_ns - watch->io_moved_ns;
 	}
 }
