@@ -95,24 +95,23 @@ static bool wait_epoll(int listener)
 		loop = epoll_create1(EPOLL_CLOEXEC);
 		epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event);
 	}
-	return epoll_wait(loop, &event, 1, 1000) > 0;
+	return epoll_wait(loop, &event, 1, -1) > 0;
 }
 
 static bool wait_poll(int listener)
 {
 	struct pollfd descriptor = {.fd = listener, .events = POLLIN};
 
-	return poll(&descriptor, 1, 1000) > 0;
+	return poll(&descriptor, 1, -1) > 0;
 }
 
 static bool wait_select(int listener)
 {
-	struct timeval timeout = {.tv_sec = 1};
 	fd_set set;
 
 	FD_ZERO(&set);
 	FD_SET(listener, &set);
-	return select(listener + 1, &set, NULL, NULL, &timeout) > 0;
+	return select(listener + 1, &set, NULL, NULL, NULL) > 0;
 }
 
 static bool (*wait_once)(int) = wait_epoll;
