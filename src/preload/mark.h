@@ -6,9 +6,10 @@
  * three of one program the next start is passive: it records nothing, and clears the marks, so that
  * the start after it is an ordinary one.
  *
- * Why a server died cannot be seen afterwards: three that are killed in a row count as well, and
- * cost one recording. Where no file can be made there is no recording either. Tier B: Holter's
- * thread.
+ * Why a process died cannot be seen afterwards: three that are killed, or leave by _exit, count as
+ * well, and cost one recording; three workers of one server count like three servers. A recording
+ * that was asked for by name (HOLTER_OUT) is made in any case: somebody is looking. Where no file
+ * can be made there is no recording either. Tier B: Holter's thread.
  */
 #pragma once
 

@@ -537,10 +537,14 @@ void watchdog_run(void)
 	}
 	life_thread_opened();
 	note_beginning();
+	if (dog.passive) {
+		writer_close(dog.writer, true);
+		return;
+	}
 	now = clock_now_ns();
 	dog.last_activity_ns = now;
 	tick(now);
-	while (!life_is_ending() && !dog.passive) {
+	while (!life_is_ending()) {
 		/* Read before looking: news that comes meanwhile ends the wait at once. */
 		uint32_t news = atomic_load_explicit(&life_news, memory_order_acquire);
 		uint64_t next = look(clock_now_ns());

@@ -66,7 +66,8 @@ static void by_raw_fork(void)
 
 static void by_spawn(void)
 {
-	char *arguments[] = {"sh", "-c", "exit 7", NULL};
+	char shell[] = "sh", option[] = "-c", script[] = "exit 7";
+	char *arguments[] = {shell, option, script, NULL};
 	pid_t child = -1;
 
 	errno = posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ);
