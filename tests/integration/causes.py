@@ -42,7 +42,7 @@ def verdict(path, cause, function):
     first, shares = found[0], found[0]["stall"]["shares"]
     check(first["cause"] == cause, f"the cause is {first['cause']}, not {cause}: {shares}")
     check(0.98 < sum(shares.values()) < 1.02, f"the shares do not make a whole: {shares}")
-    check(shares[cause] >= 0.8 * (1 - shares["runqueue"]), f"{cause} has a share of {shares[cause]}: {shares}")
+    check(shares[cause] >= 0.7 * (1 - shares["runqueue"]), f"{cause} has a share of {shares[cause]}: {shares}")
     if function:
         check((first["culprit"] or {}).get("function") == function, f"blames {first['culprit']}")
     others = [finding["summary"] for finding in found[1:]]
@@ -149,9 +149,9 @@ def one_cpu():
 
 @contextlib.contextmanager
 def hogs(count):
-    """Programs that leave one CPU to nobody else."""
+    """Programs that want one CPU as well, each in a session of its own: the scheduler may share by sessions."""
     running = [subprocess.Popen([program("taskset"), "-c", str(one_cpu()), sys.executable, "-c", "while True: pass"],
-                                env=without_holter()) for _ in range(count)]
+                                env=without_holter(), start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:
@@ -165,18 +165,18 @@ def starved():
     # It wants twice its share of that CPU; with less, the scheduler would let it go first.
     before = [program("taskset"), "-c", str(one_cpu())]
     with work_folder() as folder, hogs(6):
-        found = severe(diagnose(record(folder, {"root": 20, "work": 10}, before)))
+        found = severe(diagnose(record(folder, {"root": 20, "work": 15}, before)))
     check(found, "nothing is reported")
     check([finding["cause"] for finding in found] == ["runqueue"], f"causes: {[finding['summary'] for finding in found]}")
     check(found[0]["culprit"] is None, f"blames {found[0]['culprit']}")
-    check(found[0]["stall"]["shares"]["runqueue"] > 0.6, f"shares: {found[0]['stall']['shares']}")
+    check(found[0]["stall"]["shares"]["runqueue"] > 0.5, f"shares: {found[0]['stall']['shares']}")
     return found[0]["summary"]
 
 
 def not_starved():
     """the same work on a host that gives it a CPU: nothing"""
     with work_folder() as folder:
-        found = severe(diagnose(record(folder, {"root": 20, "work": 10})))
+        found = severe(diagnose(record(folder, {"root": 20, "work": 15})))
         # Another's load on this machine may starve it as well; that is the host's, then.
         check(all(finding["cause"] == "runqueue" for finding in found), f"reported: {found}")
 

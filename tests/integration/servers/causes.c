@@ -3,7 +3,7 @@
  * causes.c - a server whose every path holds its loop for another reason, about 150 ms each:
  *
  *     /burn      computes, for 120 ms of the thread's own CPU time
- *     /work      the same for 30 ms, which is no stall on a CPU of its own
+ *     /work      the same for 20 ms, which is no stall on a CPU of its own
  *     /lock      waits for a mutex that another thread ("holder") keeps
  *     /pipe      reads a pipe into which that thread writes late
  *     /peer      receives from $PEER, a port of this host, which answers late
@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_MS = 150, BURN_MS = 120, WORK_MS = 30, MANY = 200, EVENTS = 512, PAGE_BYTES = 4096 };
+enum { LATE_MS = 150, BURN_MS = 120, WORK_MS = 20, MANY = 200, EVENTS = 512, PAGE_BYTES = 4096 };
 
 struct connection {
 	int fd, peer; /* peer: -1, or the other end of a connection of our own */
