@@ -17,8 +17,9 @@ if not tool:
 
 
 def check(path):
-    # The flags are gcc's; clang need not know all of them.
-    done = subprocess.run([tool, "-p", build, "--quiet", "--extra-arg=-Wno-unknown-warning-option", path],
+    # The flags and attributes are gcc's; clang need not know all of them.
+    done = subprocess.run([tool, "-p", build, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+                           "--extra-arg=-Wno-unknown-attributes", path],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return done.stdout if done.returncode else ""
 
