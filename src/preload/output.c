@@ -25,7 +25,7 @@ static int claim(const char *path)
 static int make_folder(const char *folder)
 {
 	char path[sizeof(settings.folder)];
-	struct stat status;
+	struct stat status = {0};
 	int fd, rc;
 
 	strcpy(path, folder);

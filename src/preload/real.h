@@ -38,6 +38,7 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 	X(syscall)                                                                                 \
 	X(prctl)
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define REAL_MEMBER(name) __typeof__(&name) name;
 struct real {
 	REAL_FUNCTIONS(REAL_MEMBER)

@@ -48,7 +48,7 @@ enum restart restart_call_sig(ucontext_t *context, int signal)
 {
 	greg_t *registers = context->uc_mcontext.gregs;
 	uint64_t pending = 0, blocked;
-	uint8_t code[CODE_BYTES];
+	uint8_t code[CODE_BYTES] = {0};
 	int64_t number;
 
 	if (registers[REG_RAX] != -EINTR || !read_code_sig((uint64_t)registers[REG_RIP], code) ||

@@ -289,7 +289,7 @@ uint64_t sampler_interruptions(void)
 
 uint64_t sampler_cpu_ns(uint32_t tid)
 {
-	struct timespec now;
+	struct timespec now = {0};
 	/* The kernel's numbering of another thread's scheduler clock (linux/posix-timers.h). */
 	int clock = (int)((~tid << 3) | 6);
 

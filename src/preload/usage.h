@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * usage.h - what an unprivileged process can read about one of its threads: CPU time, time spent
- * runnable without a CPU, page faults, input and output. Two readings and their difference say where the wall time
- * between them went. Tier B.
+ * runnable without a CPU, page faults, input and output. Two readings and their difference say
+ * where the wall time between them went. Tier B.
  */
 #pragma once
 

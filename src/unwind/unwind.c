@@ -463,6 +463,7 @@ static enum call_fit scan(struct walk *walk, const struct unwind_frame *from,
  * root, or through SCAN_PROOF_FRAMES more frames. The caller of assembly that saved rbp out of
  * reach needs a scan of its own.
  */
+/* NOLINTNEXTLINE(misc-no-recursion): SCAN_DEPTH bounds it */
 static bool proves(struct walk *walk, const struct unwind_frame *frame,
 	const struct unwind_frame *goal, int depth)
 {
@@ -498,6 +499,7 @@ static uint64_t saved_pointer(const struct unwind_sample *sample, uint64_t slot)
  * chains lead home as well: what tells them apart is whether they called this function. Hazard 7:
  * inside the copy only.
  */
+/* NOLINTNEXTLINE(misc-no-recursion): SCAN_DEPTH bounds it */
 static enum call_fit scan(struct walk *walk, const struct unwind_frame *from,
 	const struct unwind_frame *goal, int depth, struct unwind_frame *ret)
 {
