@@ -24,8 +24,9 @@ def functions(found):
 
 
 def only(found, function, cause):
-    """Checks that one function is the verdict, for one cause."""
-    check(functions(found) == [function], f"blames {functions(found)}, not {function}")
+    """Checks that one function is the verdict, for one cause; what others do to this machine is the host's."""
+    found = [finding for finding in found if finding["cause"] != "runqueue"]
+    check(functions(found) == [function], f"{[finding['summary'] for finding in found]}, not {function}")
     check(found[0]["cause"] == cause, f"the cause is {found[0]['cause']}, not {cause}")
     return found[0]
 
