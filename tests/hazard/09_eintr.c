@@ -8,9 +8,9 @@
  *
  *     09_eintr ROUNDS
  *
- * Prints a line a call: NAME wrapped|raw CALLS INTERRUPTED EARLY. "raw" are calls that Holter has
- * no wrapper for; for them a small race is a published limit. The status is 0: the test reads the
- * ledger.
+ * Prints a line a call: NAME libc|raw CALLS INTERRUPTED EARLY. "raw" are calls made
+ * through syscall(2), whose number the handler cannot read; for them a small race is a published
+ * limit. The status is 0: the test reads the ledger.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -307,14 +307,14 @@ static struct call {
 	{.name = "cond_timedwait", .make = by_cond_timedwait},
 	{.name = "read_of_pipe", .make = by_read_of_pipe},
 	{.name = "waitpid", .make = by_waitpid},
-	{.name = "sem_timedwait", .make = by_sem_timedwait, .raw = true},
-	{.name = "recv", .make = by_recv, .raw = true},
-	{.name = "read_of_socket", .make = by_read_of_socket, .raw = true},
-	{.name = "send", .make = by_send, .raw = true},
-	{.name = "accept", .make = by_accept, .raw = true},
-	{.name = "sigtimedwait", .make = by_sigtimedwait, .raw = true},
-	{.name = "semtimedop", .make = by_semtimedop, .raw = true},
-	{.name = "msgrcv", .make = by_msgrcv, .raw = true},
+	{.name = "sem_timedwait", .make = by_sem_timedwait},
+	{.name = "recv", .make = by_recv},
+	{.name = "read_of_socket", .make = by_read_of_socket},
+	{.name = "send", .make = by_send},
+	{.name = "accept", .make = by_accept},
+	{.name = "sigtimedwait", .make = by_sigtimedwait},
+	{.name = "semtimedop", .make = by_semtimedop},
+	{.name = "msgrcv", .make = by_msgrcv},
 	{.name = "futex", .make = by_futex, .raw = true},
 	{.name = "raw_nanosleep", .make = by_raw_nanosleep, .raw = true},
 	{.name = "raw_epoll_wait", .make = by_raw_epoll_wait, .raw = true},
@@ -382,7 +382,7 @@ int main(int argc, char **argv)
 			loop_turn(loop);
 		}
 	for (unsigned i = 0; i < CALLS; i++)
-		printf("%s %s %u %u %u\n", calls[i].name, calls[i].raw ? "raw" : "wrapped",
+		printf("%s %s %u %u %u\n", calls[i].name, calls[i].raw ? "raw" : "libc",
 			calls[i].calls, calls[i].interrupted, calls[i].early);
 	semctl(semaphores, 0, IPC_RMID);
 	msgctl(messages, IPC_RMID, NULL);

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import PROGRAMS, SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
 
 ROUNDS = int(SOAK / 2) or 10
-RAW_ALLOWED = 0.05  # of the calls without a wrapper, under samples every 2 ms: a published limit
+RAW_ALLOWED = 0.05  # of the calls made through syscall(2), under samples every 2 ms: a published limit
 
 
 def ledger(rounds, environment):
@@ -31,8 +31,8 @@ def observed():
     raw = [row for row in rows.values() if row[0]]
     calls, interrupted = sum(row[1] for row in raw), sum(row[2] for row in raw)
     which = {name: row[2] for name, row in rows.items() if row[2]}
-    check(interrupted <= RAW_ALLOWED * calls, f"{interrupted} of {calls} calls without a wrapper were interrupted: {which}")
-    return f"{len(recording.samples)} samples; calls without a wrapper: {interrupted} of {calls} interrupted"
+    check(interrupted <= RAW_ALLOWED * calls, f"{interrupted} of {calls} calls through syscall(2) were interrupted: {which}")
+    return f"{len(recording.samples)} samples; calls through syscall(2): {interrupted} of {calls} interrupted"
 
 
 def control():
