@@ -95,7 +95,7 @@ static void fork_once(void)
 {
 	double begin_ms = now_ms();
 	pid_t child = fork();
-	int status;
+	int status = 0;
 
 	if (child == 0) {
 		alarm(CHILD_SECONDS);
