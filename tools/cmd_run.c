@@ -41,30 +41,6 @@ static const char *const variables[] = {
 	"HOLTER_NO_SIGNALS",
 };
 
-/* The program's file, as execvp would find it. Returns false if there is none. */
-static bool find_program(const char *name, char *path, size_t size)
-{
-	const char *at = getenv("PATH");
-
-	if (strchr(name, '/'))
-		return snprintf(path, size, "%s", name) < (int)size && !access(path, X_OK);
-	at = at ? at : "/usr/local/bin:/usr/bin:/bin";
-	while (*at) {
-		size_t length = strcspn(at, ":");
-
-		if (snprintf(path, size, "%.*s/%s", (int)length, length ? at : ".", name) <
-				(int)size &&
-			!access(path, X_OK)) {
-			struct stat status;
-
-			if (!stat(path, &status) && S_ISREG(status.st_mode))
-				return true;
-		}
-		at += length + (at[length] == ':');
-	}
-	return false;
-}
-
 /* A server may change its folder: its recording must not move with it. */
 static char *absolute(const char *path)
 {
@@ -197,7 +173,7 @@ static int run(const struct command *command, int argc, char **argv)
 		complain("run: no program given; try: holter run -- node server.js");
 		return STATUS_USAGE;
 	}
-	if (!find_program(argv[optind], program, sizeof(program))) {
+	if (!target_find(argv[optind], program, sizeof(program))) {
 		complain("cannot run %s: not found, or not executable", argv[optind]);
 		return STATUS_FAILED;
 	}
