@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "procfs.h"
 #include "sys.h"
 
 void maps_init(
@@ -91,17 +92,13 @@ static void forget(struct maps *maps)
 
 int maps_load(struct maps *maps, pid_t pid)
 {
-	char path[40], buffer[8192];
-	struct format format;
+	char path[PROCFS_PATH_BYTES], buffer[8192];
 	size_t held = 0;
 	int64_t got;
 	int fd;
 
 	forget(maps);
-	format_init(&format, path, sizeof(path));
-	format_text(&format, "/proc/");
-	format_unsigned(&format, (uint64_t)pid);
-	format_text(&format, "/maps");
+	procfs_path(path, sizeof(path), pid, "/maps");
 	fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;

@@ -12,12 +12,13 @@
 
 #include "clock.h"
 #include "format.h"
+#include "procfs.h"
 #include "restart.h"
 #include "sys.h"
+#include "usage.h"
 
 enum {
-	STACK_BYTES = 64 << 10,
-	SLOTS_MAX = 128,
+	STACK_BYTES = ASLEEP_STACK_BYTES,
 	RED_ZONE = 128, /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */
 	TIMEOUT_NS = 50 * 1000 * 1000, /* a thread that waits for a CPU answers late */
 	FIRST_LOOK_NS = 20 * 1000,
@@ -42,11 +43,8 @@ static struct {
 	uint32_t tid;
 	uint64_t stack_start, stack_end;
 	uint64_t registers[UNWIND_REGISTERS];
-	uint64_t copied_from, length;
 	uint64_t taken_ns, cpu_ns, took_ns;
-	struct unwind_slot slots[SLOTS_MAX];
-	size_t slot_count;
-	_Alignas(16) uint8_t bytes[STACK_BYTES];
+	struct asleep_copy copy;
 } slot;
 
 /*
@@ -59,7 +57,6 @@ static const int candidates[] = {SIGURG, SIGWINCH};
 static int signal_number; /* 0: no handler installed */
 static bool signals_off;
 static const char *complaint;
-static struct memory_process own_memory;
 static _Atomic(const struct lang *) slot_lang; /* release: its state is complete */
 static _Atomic uint64_t interruptions;
 static _Atomic uint32_t foreign;
@@ -173,14 +170,15 @@ static void on_signal(int number, siginfo_t *info, void *argument)
 	for (size_t i = 0; i < UNWIND_REGISTERS; i++)
 		slot.registers[i] = (uint64_t)registers[register_of[i]];
 	sp = slot.registers[UNWIND_RSP];
-	slot.copied_from = copy_begin_sig(sp, slot.stack_start);
-	slot.length =
-		copy_stack_sig(slot.copied_from, slot.stack_start, slot.stack_end, slot.bytes);
-	slot.slot_count = 0;
+	slot.copy.start = copy_begin_sig(sp, slot.stack_start);
+	slot.copy.length =
+		copy_stack_sig(slot.copy.start, slot.stack_start, slot.stack_end, slot.copy.bytes);
+	slot.copy.slot_count = 0;
 	lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
 	if (lang && lang->ops->capture_sig && sp >= slot.stack_start && sp < slot.stack_end)
-		slot.slot_count = lang->ops->capture_sig(lang->state, slot.registers[UNWIND_RBP],
-			sp, slot.stack_end, slot.slots, SLOTS_MAX);
+		slot.copy.slot_count =
+			lang->ops->capture_sig(lang->state, slot.registers[UNWIND_RBP], sp,
+				slot.stack_end, slot.copy.slots, ASLEEP_SLOTS_MAX);
 	sys_clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	slot.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
 	slot.took_ns = clock_now_ns() - slot.taken_ns;
@@ -236,7 +234,6 @@ void sampler_open(bool no_signals)
 	struct sigaction action = {.sa_sigaction = on_signal}, old;
 
 	own_pid = sys_getpid();
-	memory_process_init(&own_memory, own_pid);
 	signals_off = no_signals;
 	complaint = NULL;
 	atomic_store(&foreign, 0);
@@ -287,73 +284,6 @@ uint64_t sampler_interruptions(void)
 	return atomic_load_explicit(&interruptions, memory_order_relaxed);
 }
 
-uint64_t sampler_cpu_ns(uint32_t tid)
-{
-	struct timespec now = {0};
-	/* The kernel's numbering of another thread's scheduler clock (linux/posix-timers.h). */
-	int clock = (int)((~tid << 3) | 6);
-
-	if (sys_clock_gettime(clock, &now))
-		return 0;
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-struct sleeping {
-	int64_t call; /* -1: running; -2: blocked, not in a system call */
-	uint64_t arguments[2];
-	uint64_t sp, pc;
-};
-
-static void task_path(char *buffer, size_t size, uint32_t tid, const char *file)
-{
-	struct format path;
-
-	format_init(&path, buffer, size);
-	format_text(&path, "/proc/self/task/");
-	format_unsigned(&path, tid);
-	format_text(&path, file);
-}
-
-/* "running", "-1 0xsp 0xpc", or "nr 0xa 0xb 0xc 0xd 0xe 0xf 0xsp 0xpc". Returns 0 or a negative
- * errno. */
-static int read_call(uint32_t tid, struct sleeping *ret)
-{
-	char path[64], text[256];
-	const char *at = text;
-	uint64_t number = 0, values[8];
-	bool negative;
-	size_t wanted, count = 0;
-	int64_t length;
-
-	task_path(path, sizeof(path), tid, "/syscall");
-	length = sys_read_file(path, text, sizeof(text));
-	if (length < 0)
-		return (int)length;
-	*ret = (struct sleeping){.call = -1};
-	if (!memcmp(text, "running", 7))
-		return 0;
-	negative = *at == '-';
-	at += negative;
-	if (!parse_unsigned(&at, &number))
-		return -EINVAL;
-	wanted = negative ? 2 : 8;
-	while (count < wanted && at[0] == ' ' && at[1] == '0' && at[2] == 'x') {
-		at += 3;
-		if (!parse_hex(&at, &values[count]))
-			break;
-		count++;
-	}
-	if (count != wanted)
-		return -EINVAL;
-	*ret = (struct sleeping){
-		.call = negative ? -2 : (int64_t)number,
-		.arguments = {values[0], values[1]},
-		.sp = values[count - 2],
-		.pc = values[count - 1],
-	};
-	return 0;
-}
-
 struct task {
 	char state;       /* 'R', 'S', 'D'...; 0: not known */
 	uint64_t blocked; /* signals 1 to 31, from bit 0 */
@@ -363,11 +293,11 @@ struct task {
 static void read_task(uint32_t tid, struct task *ret)
 {
 	enum { STATE = 3, BLOCKED = 32 };
-	char path[64], text[640];
+	char path[PROCFS_PATH_BYTES], text[640];
 	const char *at;
 
 	*ret = (struct task){0};
-	task_path(path, sizeof(path), tid, "/stat");
+	procfs_task_path(path, sizeof(path), own_pid, tid, "/stat");
 	if (sys_read_file(path, text, sizeof(text)) <= 0)
 		return;
 	at = strrchr(text, ')'); /* the name before it may hold anything */
@@ -383,46 +313,19 @@ static void read_task(uint32_t tid, struct task *ret)
 		parse_unsigned(&at, &ret->blocked);
 }
 
-/* Reads a sleeping thread's stack from outside, and makes sure that it slept all the while. */
 static enum sample_result take_in_place(
-	const struct sample_target *target, const struct sleeping *call, struct sampled *ret)
+	const struct sample_target *target, const struct asleep *asleep, struct sampled *ret)
 {
-	const struct lang *lang = atomic_load_explicit(&slot_lang, memory_order_acquire);
-	struct sleeping after;
-	uint64_t length = STACK_BYTES, begin = copy_begin_sig(call->sp, target->stack_start);
-	int64_t got;
-
-	if (begin >= target->stack_start && begin < target->stack_end &&
-		target->stack_end - begin < length)
-		length = target->stack_end - begin;
-	got = own_memory.memory.read(&own_memory.memory, begin, slot.bytes, length);
-	if (got < RED_ZONE + 16)
-		return SAMPLE_NO_STACK;
-	slot.slot_count = 0;
-	if (lang && lang->ops->capture_asleep)
-		slot.slot_count =
-			lang->ops->capture_asleep(lang->state, target->tid, slot.slots, SLOTS_MAX);
-	if (read_call(target->tid, &after) || after.call != call->call || after.sp != call->sp ||
-		after.pc != call->pc)
+	if (!asleep_take(own_pid, target->tid, asleep, target->stack_start, target->stack_end,
+		    atomic_load_explicit(&slot_lang, memory_order_acquire), &slot.copy))
 		return SAMPLE_NO_STACK;
 	*ret = (struct sampled){
-		.sample =
-			{
-				.registers_partial = true,
-				.stack_start = begin,
-				.bytes = slot.bytes,
-				.length = (size_t)got,
-				.slots = slot.slots,
-				.slot_count = slot.slot_count,
-			},
+		.sample = asleep_sample(asleep, &slot.copy),
 		.taken_ns = clock_now_ns(),
-		.cpu_ns = sampler_cpu_ns(target->tid),
-		.syscall = call->call >= 0 ? (int32_t)call->call : -1,
-		.arguments = {call->arguments[0], call->arguments[1]},
+		.cpu_ns = usage_own_cpu_ns(target->tid),
 		.in_place = true,
+		.asleep = *asleep,
 	};
-	ret->sample.registers[UNWIND_RSP] = call->sp;
-	ret->sample.registers[UNWIND_RIP] = call->pc;
 	return SAMPLE_TAKEN;
 }
 
@@ -513,21 +416,20 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
 	if (!wait_ready())
 		return SAMPLE_TIMEOUT;
 	atomic_store(&slot.state, SLOT_IDLE);
-	if (slot.length < RED_ZONE + 16)
+	if (slot.copy.length < RED_ZONE + 16)
 		return SAMPLE_NO_STACK;
 	*ret = (struct sampled){
 		.sample =
 			{
-				.stack_start = slot.copied_from,
-				.bytes = slot.bytes,
-				.length = slot.length,
-				.slots = slot.slots,
-				.slot_count = slot.slot_count,
+				.stack_start = slot.copy.start,
+				.bytes = slot.copy.bytes,
+				.length = slot.copy.length,
+				.slots = slot.copy.slots,
+				.slot_count = slot.copy.slot_count,
 			},
 		.taken_ns = slot.taken_ns,
 		.cpu_ns = slot.cpu_ns,
 		.took_ns = slot.took_ns,
-		.syscall = -1,
 	};
 	memcpy(ret->sample.registers, slot.registers, sizeof(slot.registers));
 	return SAMPLE_TAKEN;
@@ -537,15 +439,15 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
  * How the thread is now, in `ret`. Returns 0 or a negative errno; -EAGAIN: the look took so long
  * (Holter's thread had to wait for a CPU) that it says nothing about now.
  */
-static int look(uint32_t tid, struct sleeping *ret)
+static int look(uint32_t tid, struct asleep *ret)
 {
 	int rc = -EAGAIN;
 
 	for (int i = 0; i < LOOKS_MAX && rc == -EAGAIN; i++) {
 		uint64_t begin_ns = clock_now_ns();
 
-		rc = read_call(tid, ret);
-		if (!rc && ret->call == -1 && clock_now_ns() - begin_ns > LOOK_NS)
+		rc = asleep_look(own_pid, tid, ret);
+		if (!rc && ret->call == ASLEEP_RUNNING && clock_now_ns() - begin_ns > LOOK_NS)
 			rc = -EAGAIN;
 	}
 	return rc;
@@ -553,18 +455,18 @@ static int look(uint32_t tid, struct sleeping *ret)
 
 enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret)
 {
-	struct sleeping call;
+	struct asleep asleep;
 	struct task task;
 	int rc;
 
 	read_task(target->tid, &task);
-	rc = look(target->tid, &call);
+	rc = look(target->tid, &asleep);
 	if (rc == -ENOENT || rc == -ESRCH)
 		return SAMPLE_GONE;
 	if (rc == -EAGAIN)
 		return SAMPLE_TIMEOUT;
-	if (!rc && call.call != -1)
-		return take_in_place(target, &call, ret);
+	if (!rc && asleep.call != ASLEEP_RUNNING)
+		return take_in_place(target, &asleep, ret);
 	/* A process that dropped root may not read `syscall`; then only what certainly runs is
 	 * signalled. */
 	if (rc && task.state != 'R')

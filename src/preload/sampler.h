@@ -15,8 +15,7 @@
 
 #include <stdbool.h>
 
-#include "lang.h"
-#include "unwind.h"
+#include "asleep.h"
 
 enum sample_result {
 	SAMPLE_TAKEN,
@@ -28,12 +27,11 @@ enum sample_result {
 
 struct sampled {
 	struct unwind_sample sample;
-	uint64_t taken_ns;     /* clock_now_ns */
-	uint64_t cpu_ns;       /* the thread's CPU clock then */
-	uint64_t took_ns;      /* of the thread's time, by the handler; 0 if read in place */
-	int32_t syscall;       /* it sleeps in; -1: it runs, or sleeps in a page fault (in_place) */
-	uint64_t arguments[2]; /* of that call, the first ones */
+	uint64_t taken_ns; /* clock_now_ns */
+	uint64_t cpu_ns;   /* the thread's CPU clock then */
+	uint64_t took_ns;  /* of the thread's time, by the handler; 0 if read in place */
 	bool in_place;
+	struct asleep asleep; /* where it sleeps, if it was read in place */
 };
 
 struct sample_target {
@@ -67,6 +65,3 @@ void sampler_unblock_signal(void);
 /* Interruptions by Holter's signal that the server has seen (restart.h: the call's number was not
  * known). */
 uint64_t sampler_interruptions(void);
-
-/* The thread's CPU clock, nanoseconds; 0 if the thread has ended. */
-uint64_t sampler_cpu_ns(uint32_t tid);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #include "loop.h"
 #include "mark.h"
 #include "output.h"
+#include "procfs.h"
 #include "sampler.h"
 #include "settings.h"
 #include "stacks.h"
@@ -66,6 +68,8 @@ struct watch {
 static struct {
 	struct arena arena;
 	struct writer *writer;
+	struct stacks *stacks; /* null in a passive start */
+	struct cgroup cgroup;
 	struct watch *watches; /* LOOPS_MAX, beside loops[] */
 	uint64_t last_stall_id;
 	uint64_t next_tick_ns, last_report_ns, last_activity_ns;
@@ -75,6 +79,8 @@ static struct {
 	bool report_due;
 	bool passive; /* a start after a crash loop: nothing but a note is recorded */
 } dog;
+
+static struct program program;
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -166,14 +172,18 @@ static void take_sample(struct watch *watch, const struct loop *loop)
 		.cpu_ns = sampled.cpu_ns > watch->sampled_cpu_ns
 				  ? sampled.cpu_ns - watch->sampled_cpu_ns
 				  : 0,
-		.syscall = sampled.syscall,
+		.syscall = sampled.in_place && sampled.asleep.call >= 0
+				   ? (int32_t)sampled.asleep.call
+				   : -1,
 		.in_place = sampled.in_place,
 	};
 	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
 	watch->sampled_until_ns = sampled.taken_ns;
 	watch->sampled_cpu_ns = sampled.cpu_ns;
-	sample.stack = stacks_record(dog.writer, &sampled);
-	sample.on = writer_string(dog.writer, on, waits_on(&sampled, on, sizeof(on)));
+	sample.stack = stacks_record(dog.stacks, dog.writer, &sampled.sample);
+	if (sampled.in_place)
+		sample.on = writer_string(
+			dog.writer, on, waits_on(sys_getpid(), &sampled.asleep, on, sizeof(on)));
 	if (!sample.stack)
 		writer_lost(dog.writer, LOSS_SAMPLE_STACK, 1, 0);
 	writer_sample(dog.writer, &sample);
@@ -189,7 +199,7 @@ static uint64_t watch_turn(
 	if (watch->turn_begin_ns != begin_ns) {
 		watch->turn_begin_ns = begin_ns;
 		watch->stall.id = 0;
-		usage_read(loop->tid, &watch->baseline);
+		usage_read(sys_getpid(), loop->tid, &dog.cgroup, &watch->baseline);
 		watch->sampled_until_ns = begin_ns;
 		watch->sampled_cpu_ns = watch->baseline.cpu_ns;
 		watch->io_moved_ns = watch->baseline.taken_ns;
@@ -200,8 +210,9 @@ static uint64_t watch_turn(
 	if (!watch->stall.id) {
 		begin_stall(watch, loop, begin_ns);
 		watch->stall.ready = atomic_load_explicit(&loop->ready, memory_order_relaxed);
-		stacks_refresh();
-		stacks_find_stack(loop->stack_hint, &watch->target);
+		stacks_refresh(dog.stacks);
+		stacks_find_stack(dog.stacks, loop->stack_hint, &watch->target.stack_start,
+			&watch->target.stack_end);
 		watch->target.tid = loop->tid;
 		watch->target.alternate_bytes = loop->alternate_bytes;
 		watch->next_sample_ns = now;
@@ -213,7 +224,7 @@ static uint64_t watch_turn(
 		watch->next_sample_ns =
 			now + (age / SAMPLES_EVEN > settings.interval_ns ? age / SAMPLES_EVEN
 									 : settings.interval_ns);
-		usage_read(loop->tid, &usage);
+		usage_read(sys_getpid(), loop->tid, &dog.cgroup, &usage);
 		account(&watch->stall, &watch->baseline, &usage);
 		follow_io(watch, &usage);
 		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.measured_ns);
@@ -238,7 +249,7 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 		if (watch->turn_begin_ns == ended->begin_ns) {
 			/* The CPU clock is the thread's own at the end; the rest is as of now, a
 			 * moment later. */
-			usage_read(loop->tid, &end);
+			usage_read(sys_getpid(), loop->tid, &dog.cgroup, &end);
 			end.taken_ns = ended->end_ns;
 			end.cpu_ns = ended->cpu_ns;
 			account(&watch->stall, &watch->baseline, &end);
@@ -261,14 +272,10 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 
 static void declare_loop(struct watch *watch, const struct loop *loop)
 {
-	char name[32], path[64];
-	struct format format;
+	char name[32], path[PROCFS_PATH_BYTES];
 	int64_t length;
 
-	format_init(&format, path, sizeof(path));
-	format_text(&format, "/proc/self/task/");
-	format_unsigned(&format, loop->tid);
-	format_text(&format, "/comm");
+	procfs_task_path(path, sizeof(path), sys_getpid(), loop->tid, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
 	name[length > 0 && name[length - 1] == '\n' ? length - 1 : length > 0 ? length : 0] = '\0';
 	writer_loop(dog.writer,
@@ -462,11 +469,11 @@ static int open_writer(const char *path, const struct utsname *names)
 	};
 	struct record_head head = {
 		.holter_version = HOLTER_VERSION,
-		.runtime = stacks_runtime(),
-		.program = stacks_program(),
+		.runtime = dog.stacks ? stacks_runtime(dog.stacks) : "",
+		.program = program.path,
 		.host = names->nodename,
 		.kernel = names->release,
-		.unwinder = stacks_unwinder(),
+		.unwinder = dog.stacks ? stacks_unwinder(dog.stacks) : "",
 		.pid = (uint32_t)sys_getpid(),
 		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
 		.mode = MODE_PRELOAD,
@@ -483,24 +490,34 @@ static int open_all(void)
 {
 	static char path[8192];
 	struct utsname names = {0};
-	uint64_t program = stacks_identify();
+	struct stacks_config config = {
+		.pid = sys_getpid(),
+		.program = &program,
+		.own_address = (uint64_t)(uintptr_t)&open_all,
+		.lock = life_lock,
+		.unlock = life_unlock,
+	};
 	int rc = arena_init(&dog.arena, ARENA_BYTES);
 
+	program_identify(&program, config.pid, (const char *)(uintptr_t)getauxval(AT_EXECFN));
 	if (!rc)
 		rc = output_create(path, sizeof(path));
 	if (rc)
 		return rc;
 	sys_call3(SYS_uname, (uint64_t)(uintptr_t)&names, 0, 0);
 	/* A recording that was asked for by name is made in any case. */
-	dog.passive = !settings.out[0] && mark_start(path, names.nodename, program);
+	dog.passive = !settings.out[0] && mark_start(path, names.nodename, program.inode);
 	if (dog.passive)
 		return open_writer(path, &names);
 	dog.watches = arena_alloc(&dog.arena, LOOPS_MAX * sizeof(*dog.watches));
 	if (!dog.watches)
 		return -ENOMEM;
-	cgroup_open();
-	rc = stacks_open(&dog.arena);
-	return rc ? rc : open_writer(path, &names);
+	cgroup_open(&dog.cgroup, config.pid);
+	rc = stacks_open(&dog.stacks, &dog.arena, &config);
+	if (rc)
+		return rc;
+	sampler_set_lang(stacks_lang(dog.stacks));
+	return open_writer(path, &names);
 }
 
 static void note_beginning(void)
@@ -509,8 +526,8 @@ static void note_beginning(void)
 		writer_note(dog.writer, NOTE_STOOD_ASIDE,
 			"this program has ended within a minute of its start three times in a row: "
 			"nothing is recorded this time, in case Holter is the reason");
-	if (stacks_complaint())
-		writer_note(dog.writer, NOTE_LIMITED, stacks_complaint());
+	if (dog.stacks && stacks_complaint(dog.stacks))
+		writer_note(dog.writer, NOTE_LIMITED, stacks_complaint(dog.stacks));
 	if (settings.complaint) {
 		char text[128];
 		struct format format;

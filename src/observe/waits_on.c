@@ -12,6 +12,7 @@
 
 #include "format.h"
 #include "memory.h"
+#include "procfs.h"
 #include "sys.h"
 
 enum {
@@ -23,24 +24,25 @@ enum {
 
 /* The connection that was looked up last: a stall asks for the same one again and again. */
 static struct {
+	pid_t pid;
 	uint64_t inode;
 	char text[80];
 } last;
 
-static bool read_own(uint64_t address, void *to, size_t size)
+static bool read_memory(pid_t pid, uint64_t address, void *to, size_t size)
 {
-	struct memory_process own;
+	struct memory_process process;
 
-	memory_process_init(&own, sys_getpid());
-	return own.memory.read(&own.memory, address, to, size) == (int64_t)size;
+	memory_process_init(&process, pid);
+	return !memory_exact(&process.memory, address, to, size);
 }
 
 /* The descriptor that a call is about; -1: none, or several. */
-static int descriptor_of(const struct sampled *sampled)
+static int descriptor_of(pid_t pid, const struct asleep *asleep)
 {
 	struct pollfd polled;
 
-	switch (sampled->syscall) {
+	switch (asleep->call) {
 	case SYS_read:
 	case SYS_write:
 	case SYS_pread64:
@@ -65,12 +67,12 @@ static int descriptor_of(const struct sampled *sampled)
 	case SYS_fcntl:
 	case SYS_ioctl:
 	case SYS_getdents64:
-		return (int)sampled->arguments[0];
+		return (int)asleep->arguments[0];
 	case SYS_poll:
 	case SYS_ppoll:
 		/* Clients of databases wait so, for their one connection. */
-		if (sampled->arguments[1] == 1 &&
-			read_own(sampled->arguments[0], &polled, sizeof(polled)))
+		if (asleep->arguments[1] == 1 &&
+			read_memory(pid, asleep->arguments[0], &polled, sizeof(polled)))
 			return polled.fd;
 		return -1;
 	default:
@@ -168,31 +170,34 @@ static bool find_in_table(const char *table, uint64_t inode, struct format *out)
 	return found;
 }
 
-static void format_socket(struct format *out, uint64_t inode)
+static void format_socket(struct format *out, pid_t pid, uint64_t inode)
 {
-	if (inode != last.inode) {
+	if (pid != last.pid || inode != last.inode) {
+		char four[PROCFS_PATH_BYTES], six[PROCFS_PATH_BYTES];
 		struct format text;
 
+		procfs_path(four, sizeof(four), pid, "/net/tcp");
+		procfs_path(six, sizeof(six), pid, "/net/tcp6");
 		format_init(&text, last.text, sizeof(last.text));
-		if (!find_in_table("/proc/self/net/tcp", inode, &text) &&
-			!find_in_table("/proc/self/net/tcp6", inode, &text))
+		if (!find_in_table(four, inode, &text) && !find_in_table(six, inode, &text))
 			format_text(&text, "socket");
+		last.pid = pid;
 		last.inode = inode;
 	}
 	format_text(out, last.text);
 }
 
 /* What stands behind a descriptor: "/path", "pipe:[7]", "socket:[8]", "anon_inode:[eventfd]". */
-static void format_descriptor(struct format *out, int descriptor)
+static void format_descriptor(struct format *out, pid_t pid, int descriptor)
 {
-	char path[48], target[WAITS_ON_MAX];
-	struct format format;
+	char path[PROCFS_PATH_BYTES], target[WAITS_ON_MAX];
+	struct format format = {.buffer = path, .size = sizeof(path)};
 	int64_t length;
 	uint64_t inode = 0;
 	const char *at = target + strlen("socket:[");
 
-	format_init(&format, path, sizeof(path));
-	format_text(&format, "/proc/self/fd/");
+	procfs_path(path, sizeof(path), pid, "/fd/");
+	format.length = strlen(path);
 	format_unsigned(&format, (uint64_t)descriptor);
 	length = sys_readlink(path, target, sizeof(target) - 1);
 	if (length <= 0)
@@ -203,26 +208,22 @@ static void format_descriptor(struct format *out, int descriptor)
 	else if (!strncmp(target, "pipe:", 5))
 		format_text(out, "pipe");
 	else if (!strncmp(target, "socket:[", 8) && parse_unsigned(&at, &inode))
-		format_socket(out, inode);
+		format_socket(out, pid, inode);
 }
 
 /* A normal mutex of the C library names its holder; other locks do not. */
-static void format_lock(struct format *out, uint64_t address)
+static void format_lock(struct format *out, pid_t pid, uint64_t address)
 {
 	struct {
 		uint32_t lock, count, owner;
 	} mutex;
-	char path[64], name[32];
-	struct format format;
+	char path[PROCFS_PATH_BYTES], name[32];
 	int64_t length;
 
-	if (!read_own(address, &mutex, sizeof(mutex)) || mutex.lock != MUTEX_CONTENDED ||
+	if (!read_memory(pid, address, &mutex, sizeof(mutex)) || mutex.lock != MUTEX_CONTENDED ||
 		mutex.owner == 0)
 		return;
-	format_init(&format, path, sizeof(path));
-	format_text(&format, "/proc/self/task/");
-	format_unsigned(&format, mutex.owner);
-	format_text(&format, "/comm");
+	procfs_task_path(path, sizeof(path), pid, mutex.owner, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
 	if (length <= 1)
 		return;
@@ -234,18 +235,18 @@ static void format_lock(struct format *out, uint64_t address)
 	format_text(out, ")");
 }
 
-size_t waits_on(const struct sampled *sampled, char *text, size_t size)
+size_t waits_on(pid_t pid, const struct asleep *asleep, char *text, size_t size)
 {
 	int descriptor;
 	struct format out;
 
 	format_init(&out, text, size);
-	if (!sampled->in_place || sampled->syscall < 0)
+	if (asleep->call < 0)
 		return 0;
-	descriptor = descriptor_of(sampled);
+	descriptor = descriptor_of(pid, asleep);
 	if (descriptor >= 0)
-		format_descriptor(&out, descriptor);
-	else if (sampled->syscall == SYS_futex)
-		format_lock(&out, sampled->arguments[0]);
+		format_descriptor(&out, pid, descriptor);
+	else if (asleep->call == SYS_futex)
+		format_lock(&out, pid, asleep->arguments[0]);
 	return strlen(text);
 }

@@ -2,23 +2,19 @@
 #include "usage.h"
 
 #include <string.h>
+#include <time.h>
 
-#include "cgroup.h"
 #include "clock.h"
 #include "format.h"
-#include "sampler.h"
+#include "procfs.h"
 #include "sys.h"
 
-static int64_t read_task_file(uint32_t tid, const char *file, char *text, size_t size)
+static int64_t read_task_file(pid_t pid, uint32_t tid, const char *file, char *text, size_t size)
 {
-	struct format path;
-	char buffer[64];
+	char path[PROCFS_PATH_BYTES];
 
-	format_init(&path, buffer, sizeof(buffer));
-	format_text(&path, "/proc/self/task/");
-	format_unsigned(&path, tid);
-	format_text(&path, file);
-	return sys_read_file(buffer, text, size);
+	procfs_task_path(path, sizeof(path), pid, tid, file);
+	return sys_read_file(path, text, size);
 }
 
 static const char *skip_words(const char *at, int words)
@@ -45,22 +41,38 @@ static uint64_t count_io_calls(const char *text)
 	return sum;
 }
 
-void usage_read(uint32_t tid, struct usage *ret)
+uint64_t usage_own_cpu_ns(uint32_t tid)
+{
+	struct timespec now = {0};
+	/* The kernel's numbering of another thread's scheduler clock (linux/posix-timers.h). */
+	int clock = (int)((~tid << 3) | 6);
+
+	if (sys_clock_gettime(clock, &now))
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usage *ret)
 {
 	char text[512];
 	const char *at;
 
-	*ret = (struct usage){.taken_ns = clock_now_ns(), .cpu_ns = sampler_cpu_ns(tid)};
+	*ret = (struct usage){.taken_ns = clock_now_ns()};
 	/* "time on CPU, time waiting on a run queue, time slices"
 	 * (Documentation/scheduler/sched-stats.rst). */
-	if (read_task_file(tid, "/schedstat", text, sizeof(text)) > 0) {
+	if (read_task_file(pid, tid, "/schedstat", text, sizeof(text)) > 0) {
+		at = text;
+		parse_unsigned(&at, &ret->cpu_ns);
 		at = skip_words(text, 1);
 		if (at)
 			parse_unsigned(&at, &ret->runqueue_ns);
 	}
-	ret->throttled_ns = cgroup_throttled_ns();
+	if (pid == sys_getpid())
+		ret->cpu_ns = usage_own_cpu_ns(tid);
+	ret->throttled_ns = cgroup_throttled_ns(cgroup);
 	/* Fields 10 and 12, counted behind the name, which may hold anything (proc(5)). */
-	if (read_task_file(tid, "/stat", text, sizeof(text)) > 0 && (at = strrchr(text, ')'))) {
+	if (read_task_file(pid, tid, "/stat", text, sizeof(text)) > 0 &&
+		(at = strrchr(text, ')'))) {
 		at = skip_words(at, 8);
 		if (at)
 			parse_unsigned(&at, &ret->minor_faults);
@@ -68,6 +80,6 @@ void usage_read(uint32_t tid, struct usage *ret)
 		if (at)
 			parse_unsigned(&at, &ret->major_faults);
 	}
-	if (read_task_file(tid, "/io", text, sizeof(text)) > 0)
+	if (read_task_file(pid, tid, "/io", text, sizeof(text)) > 0)
 		ret->io_calls = count_io_calls(text);
 }

@@ -9,29 +9,28 @@
 #include <string.h>
 
 #include "format.h"
+#include "procfs.h"
 #include "sys.h"
 
-enum { PATH_BYTES = 4096, TEXT_BYTES = 4096 };
+enum { TEXT_BYTES = 4096 };
 
-static char stat_path[PATH_BYTES]; /* "": none */
-
-static bool try_path(const char *mount, const char *group, size_t length)
+static bool try_path(struct cgroup *cgroup, const char *mount, const char *group, size_t length)
 {
 	struct format path;
 	char text[TEXT_BYTES];
 
-	format_init(&path, stat_path, sizeof(stat_path));
+	format_init(&path, cgroup->stat_path, sizeof(cgroup->stat_path));
 	format_text(&path, mount);
 	format_bytes(&path, group, length);
 	format_text(&path, "/cpu.stat");
-	if (sys_read_file(stat_path, text, sizeof(text)) > 0 && strstr(text, "throttled"))
+	if (sys_read_file(cgroup->stat_path, text, sizeof(text)) > 0 && strstr(text, "throttled"))
 		return true;
-	stat_path[0] = '\0';
+	cgroup->stat_path[0] = '\0';
 	return false;
 }
 
 /* "hierarchy:controllers:path"; version 2 has hierarchy 0 and no controllers (cgroups(7)). */
-static bool try_line(const char *line, size_t length)
+static bool try_line(struct cgroup *cgroup, const char *line, size_t length)
 {
 	static const char *const mounts[] = {
 		"/sys/fs/cgroup/cpu,cpuacct",
@@ -57,21 +56,23 @@ static bool try_line(const char *line, size_t length)
 		length = 0; /* "/": the mount point itself */
 	for (size_t i = version2 ? 2 : 0; i < (version2 ? 4 : 2); i++) {
 		/* Inside a container the mount point is the group, whatever its path outside. */
-		if (try_path(mounts[i], group, length) || try_path(mounts[i], "", 0))
+		if (try_path(cgroup, mounts[i], group, length) ||
+			try_path(cgroup, mounts[i], "", 0))
 			return true;
 	}
 	return false;
 }
 
-void cgroup_open(void)
+void cgroup_open(struct cgroup *ret, pid_t pid)
 {
-	char text[TEXT_BYTES];
+	char path[PROCFS_PATH_BYTES], text[TEXT_BYTES];
 
-	stat_path[0] = '\0';
-	if (sys_read_file("/proc/self/cgroup", text, sizeof(text)) <= 0)
+	ret->stat_path[0] = '\0';
+	procfs_path(path, sizeof(path), pid, "/cgroup");
+	if (sys_read_file(path, text, sizeof(text)) <= 0)
 		return;
 	for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-		if (try_line(line, (size_t)(end - line)))
+		if (try_line(ret, line, (size_t)(end - line)))
 			return;
 	}
 }
@@ -87,12 +88,12 @@ static uint64_t field(const char *text, const char *name)
 	return parse_unsigned(&at, &value) ? value : 0;
 }
 
-uint64_t cgroup_throttled_ns(void)
+uint64_t cgroup_throttled_ns(const struct cgroup *cgroup)
 {
 	char text[TEXT_BYTES];
 	uint64_t us;
 
-	if (!stat_path[0] || sys_read_file(stat_path, text, sizeof(text)) <= 0)
+	if (!cgroup->stat_path[0] || sys_read_file(cgroup->stat_path, text, sizeof(text)) <= 0)
 		return 0;
 	us = field(text, "throttled_usec ");
 	return us ? us * 1000 : field(text, "throttled_time ");

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "procfs.h"
+
+#include "format.h"
+#include "sys.h"
+
+static void begin(struct format *path, char *buffer, size_t size, pid_t pid)
+{
+	format_init(path, buffer, size);
+	format_text(path, "/proc/");
+	if (pid == sys_getpid())
+		format_text(path, "self");
+	else
+		format_unsigned(path, (uint64_t)pid);
+}
+
+void procfs_path(char *buffer, size_t size, pid_t pid, const char *rest)
+{
+	struct format path;
+
+	begin(&path, buffer, size, pid);
+	format_text(&path, rest);
+}
+
+void procfs_task_path(char *buffer, size_t size, pid_t pid, uint32_t tid, const char *rest)
+{
+	struct format path;
+
+	begin(&path, buffer, size, pid);
+	format_text(&path, "/task/");
+	format_unsigned(&path, tid);
+	format_text(&path, rest);
+}

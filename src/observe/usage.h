@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usage.h - what an unprivileged process can read about a thread of its own or its user's: CPU
+ * time, time spent runnable without a CPU, page faults, input and output. Two readings and their
+ * difference say where the wall time between them went. Tier B.
+ */
+#pragma once
+
+#include "cgroup.h"
+
+struct usage {
+	uint64_t taken_ns;     /* clock_now_ns; 0: no reading */
+	uint64_t cpu_ns;       /* the thread's CPU clock; of another process, as of the last tick */
+	uint64_t runqueue_ns;  /* /proc/PID/task/T/schedstat; 0 where the kernel does not keep it */
+	uint64_t throttled_ns; /* of the control group; part of it may concern other threads */
+	uint64_t minor_faults, major_faults;
+	uint64_t io_calls; /* read(2), write(2) and their kin; 0 where it may not be read */
+};
+
+/* cgroup: of the thread's process. */
+void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usage *ret);
+/* The CPU clock of a thread of the own process, nanoseconds; 0 if the thread has ended. */
+uint64_t usage_own_cpu_ns(uint32_t tid);
