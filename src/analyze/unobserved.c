@@ -19,6 +19,8 @@ static const char *const loss_words[LOSS_KINDS] = {
 	[LOSS_EVENT] = "stalls or turns: too many at once",
 	[LOSS_EINTR_RACE] = "system calls may have seen an interruption of Holter's",
 	[LOSS_INTERN] = "names or stacks were too many or too long",
+	[LOSS_POOL] = "annotated pools: more than can be watched at once",
+	[LOSS_HOLD] = "connections of annotated pools were held without being timed",
 };
 
 static void add(struct diagnosis *diagnosis, const char *line)
@@ -70,5 +72,5 @@ void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording
 		if (note->kind != NOTE_RESUMED && !is_said(diagnosis, note->text))
 			add(diagnosis, note->text);
 	}
-	add(diagnosis, "heap growth and connection pools: this version records stalls only");
+	add(diagnosis, "heap growth and connection pools: this version judges stalls only");
 }

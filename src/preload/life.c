@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "export.h"
 #include "loop.h"
+#include "pools.h"
 #include "real.h"
 #include "sampler.h"
 #include "settings.h"
@@ -55,6 +56,11 @@ static const uint32_t *word(const _Atomic uint32_t *atomic)
 bool life_may_record(void)
 {
 	return atomic_load_explicit(&state, memory_order_relaxed) != LIFE_ASIDE;
+}
+
+bool life_is_inert(void)
+{
+	return atomic_load_explicit(&state, memory_order_relaxed) == LIFE_INERT;
 }
 
 bool life_has_listened(void)
@@ -284,6 +290,7 @@ static void after_fork_in_child(void)
 	if (fork_unblocks)
 		sampler_unblock_signal();
 	loop_forget_all();
+	pools_begin_anew();
 	if (was_active)
 		watchdog_abandon();
 	atomic_store(&lock_word, 0);

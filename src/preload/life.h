@@ -14,6 +14,8 @@
 
 /* Whether recording goes on or may still begin. Cheap. */
 bool life_may_record(void);
+/* Whether nothing has been begun yet. Cheap. */
+bool life_is_inert(void);
 /* Starts Holter's thread unless it runs. Returns whether it does. Keeps errno. */
 bool life_activate(void);
 /* listen(2) succeeded: the process is a server, and start-up is over. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -86,11 +87,35 @@ static void consider(int32_t descriptor, enum wait_call wait)
 	thread.waits = 1;
 }
 
+/* The program itself says that this thread is a loop: it is believed at its first wait, and rather
+ * than what its waits on descriptors looked like before. */
+static struct loop *enter_annotated(struct loop *loop)
+{
+	int saved = errno;
+
+	if (loop) {
+		atomic_store_explicit(&loop->wait, WAIT_ANNOTATED, memory_order_relaxed);
+		atomic_store_explicit(&loop->descriptor, LOOP_ANNOTATED, memory_order_release);
+		return loop;
+	}
+	thread.candidate = LOOP_ANNOTATED;
+	thread.candidate_wait = WAIT_ANNOTATED;
+	thread.first_wait_ns = clock_monotonic_ns();
+	loop = life_activate() ? register_thread() : NULL;
+	errno = saved;
+	return loop;
+}
+
 struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait)
 {
 	struct loop *loop = thread.loop;
 
 	if (!life_may_record())
+		return NULL;
+	if (wait == WAIT_ANNOTATED)
+		return enter_annotated(loop);
+	/* Its other waits are part of the annotated one, or blocking calls inside the turn. */
+	if (loop && atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_ANNOTATED)
 		return NULL;
 	/* A thread that waits on epoll keeps that as its loop: its polls are blocking calls inside
 	 * the turn. */

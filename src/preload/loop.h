@@ -21,6 +21,7 @@ enum {
 	LOOPS_MAX = 64,
 	ENDED_MAX = 64,        /* stalls that ended and were not fetched yet, a loop */
 	WAITS_TO_BELIEVE = 10, /* the tenth wait on one descriptor makes a loop of a thread */
+	LOOP_ANNOTATED = -2,   /* in place of a descriptor: the program says when it waits */
 };
 
 /* A turn longer than the threshold, as its own thread saw it end. */
@@ -44,7 +45,7 @@ struct loop {
 	struct ended_stall ended[ENDED_MAX];
 	_Atomic uint32_t ended_head; /* release: entries below it are whole */
 	_Atomic uint32_t ended_lost;
-	_Atomic int32_t descriptor; /* main epoll descriptor; -1: poll or select */
+	_Atomic int32_t descriptor; /* main epoll descriptor; -1: poll or select; LOOP_ANNOTATED */
 	_Atomic uint32_t wait;      /* enum wait_call */
 
 	/* Written by Holter's thread alone. */
@@ -67,7 +68,7 @@ enum loop_state { LOOP_FREE, LOOP_CLAIMED, LOOP_LIVE };
 struct thread {
 	struct loop *loop;       /* null: not a loop, or not known to be one yet */
 	uint64_t first_wait_ns;  /* on the candidate */
-	int32_t candidate;       /* descriptor that may become the main one; -1: poll or select */
+	int32_t candidate;       /* that may become the loop's descriptor */
 	uint16_t waits;          /* on the candidate, in a row */
 	uint16_t candidate_wait; /* enum wait_call */
 };

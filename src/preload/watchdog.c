@@ -26,6 +26,7 @@
 #include "loop.h"
 #include "mark.h"
 #include "output.h"
+#include "pool_watch.h"
 #include "procfs.h"
 #include "sampler.h"
 #include "settings.h"
@@ -55,6 +56,7 @@ struct watch {
 	uint32_t pending[HISTOGRAM_BUCKETS]; /* counted since the last histogram was written */
 	uint64_t pending_from_ns, turns_from_ns, busy_seen_ns, turns_seen;
 	bool pending_any;
+	bool annotated; /* as declared last */
 
 	/* The turn in progress, by its beginning. */
 	uint64_t turn_begin_ns;
@@ -272,23 +274,24 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 
 static void declare_loop(struct watch *watch, const struct loop *loop)
 {
+	int32_t descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed);
 	char name[32], path[PROCFS_PATH_BYTES];
 	int64_t length;
 
 	procfs_task_path(path, sizeof(path), sys_getpid(), loop->tid, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
 	name[length > 0 && name[length - 1] == '\n' ? length - 1 : length > 0 ? length : 0] = '\0';
-	writer_loop(dog.writer,
-		&(struct record_loop){
-			.id = loop->id,
-			.tid = loop->tid,
-			.thread = name,
-			.wait = (enum wait_call)atomic_load_explicit(
-				&loop->wait, memory_order_relaxed),
-			.descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed),
-			.first_wait_ns = loop->first_wait_ns,
-			.startup_end_ns = watch->startup_end_ns,
-		});
+	writer_loop(dog.writer, &(struct record_loop){
+					.id = loop->id,
+					.tid = loop->tid,
+					.thread = name,
+					.wait = (enum wait_call)atomic_load_explicit(
+						&loop->wait, memory_order_relaxed),
+					/* That LOOP_ANNOTATED is none either, the wait says. */
+					.descriptor = descriptor >= 0 ? descriptor : -1,
+					.first_wait_ns = loop->first_wait_ns,
+					.startup_end_ns = watch->startup_end_ns,
+				});
 }
 
 static void begin_watch(struct watch *watch, const struct loop *loop, uint64_t now)
@@ -304,10 +307,15 @@ static void settle_startup(struct watch *watch, const struct loop *loop, uint64_
 {
 	uint64_t server_since_ns = life_server_since_ns();
 	uint64_t alone_ns = loop->first_wait_ns + (uint64_t)STARTUP_SECONDS * SECOND_NS;
+	bool annotated = atomic_load_explicit(&loop->wait, memory_order_relaxed) == WAIT_ANNOTATED;
 
-	if (watch->startup_end_ns)
+	if (watch->startup_end_ns && watch->annotated == annotated)
 		return;
-	if (server_since_ns)
+	watch->annotated = annotated;
+	/* Who says that it waits for work is past its start-up. */
+	if (annotated)
+		watch->startup_end_ns = loop->first_wait_ns;
+	else if (server_since_ns)
 		watch->startup_end_ns = server_since_ns;
 	else if (now >= alone_ns)
 		watch->startup_end_ns = alone_ns;
@@ -410,6 +418,7 @@ static void tick(uint64_t now)
 	}
 	if (dog.seconds == MARK_SECONDS)
 		mark_clear();
+	pool_watch_write(dog.writer, now, dog.seconds % HISTOGRAM_SECONDS == 0);
 	note_complaints();
 	writer_flush(dog.writer);
 	dog.report_due = false;
@@ -582,6 +591,7 @@ void watchdog_run(void)
 void watchdog_abandon(void)
 {
 	sampler_set_lang(NULL);
+	pool_watch_forget();
 	if (dog.writer)
 		writer_abandon(dog.writer);
 	arena_done(&dog.arena);

@@ -51,6 +51,8 @@ void collector_init(struct collector *collector, struct pool *pool)
 		.stalls.items.item_size = sizeof(struct stall),
 		.turns.item_size = sizeof(struct turns),
 		.samples.item_size = sizeof(struct sample),
+		.pools.items.item_size = sizeof(struct declared_pool),
+		.pool_states.item_size = sizeof(struct record_pool_state),
 		.notes.item_size = sizeof(struct collected_note),
 	};
 }
@@ -386,6 +388,48 @@ static int collect_sample(struct collector *collector, const Holter__Record__Sam
 	return 0;
 }
 
+static int collect_pool(struct collector *collector, const Holter__Record__Pool *from)
+{
+	struct declared_pool *declared;
+	int is_new = declare(collector, &collector->pools, from->id, &declared);
+
+	if (is_new <= 0)
+		return is_new;
+	declared->name = from->name;
+	declared->pool = pool_take(collector->pool, sizeof(*declared->pool));
+	if (!declared->pool)
+		return -ENOMEM;
+	declared->pool->record =
+		(struct record_pool){.id = from->id, .begin_ns = time_of(from->begin_ns)};
+	return 0;
+}
+
+static int collect_pool_state(struct collector *collector, const Holter__Record__PoolState *from)
+{
+	struct record_pool_state *state = vector_push(collector->pool, &collector->pool_states);
+
+	if (!state)
+		return -ENOMEM;
+	*state = (struct record_pool_state){
+		.pool = from->pool,
+		.time_ns = time_of(from->time_ns),
+		.size = from->size,
+		.held = from->held,
+		.waiting = from->waiting,
+		.held_most = from->held_most,
+		.waiting_most = from->waiting_most,
+		.longest_hold_ns = span_of(from->longest_hold_ns),
+		.longest_wait_ns = span_of(from->longest_wait_ns),
+		.oldest_hold_ns = span_of(from->oldest_hold_ns),
+		.acquisitions = at_most(from->acquisitions, COUNT_MAX),
+		.hold_ns = span_of(from->hold_ns),
+		.waits = at_most(from->waits, COUNT_MAX),
+		.wait_ns = span_of(from->wait_ns),
+	};
+	saw_span(collector, state->time_ns, state->time_ns);
+	return 0;
+}
+
 /* Counts are cumulative, so the greatest one is the latest. */
 static int collect_loss(struct collector *collector, const Holter__Record__Loss *from)
 {
@@ -430,6 +474,8 @@ int collect_block(struct collector *collector, const Holter__Record__Block *bloc
 	COLLECT_EACH(turns);
 	COLLECT_EACH(stall);
 	COLLECT_EACH(sample);
+	COLLECT_EACH(pool);
+	COLLECT_EACH(pool_state);
 	COLLECT_EACH(loss);
 	COLLECT_EACH(note);
 	if (block->end)

@@ -40,6 +40,11 @@ struct declared_loop {
 	uint32_t thread; /* string id */
 };
 
+struct declared_pool {
+	struct connection_pool *pool;
+	uint32_t name; /* string id */
+};
+
 struct collected_note {
 	enum note_kind kind;
 	uint32_t text; /* string id */
@@ -65,6 +70,8 @@ struct collector {
 	struct collection stalls;    /* struct stall: the valid one of each id */
 	struct vector turns;         /* struct turns */
 	struct vector samples;       /* struct sample */
+	struct collection pools;     /* struct declared_pool */
+	struct vector pool_states;   /* struct record_pool_state */
 	struct vector notes;         /* struct collected_note */
 	uint64_t first_ns, last_ns;  /* of events; first_ns is UINT64_MAX before any */
 	uint64_t lost[LOSS_KINDS];

@@ -31,6 +31,8 @@ enum block_field {
 	BLOCK_LOSS,
 	BLOCK_NOTE,
 	BLOCK_END,
+	BLOCK_POOL,
+	BLOCK_POOL_STATE,
 };
 
 enum { VARINT_MAX = 10 };
@@ -360,5 +362,36 @@ void encode_end(struct encoder *encoder, uint64_t time_ns)
 	size_t mark = encode_open(encoder, BLOCK_END);
 
 	encode_varint(encoder, 1, time_ns);
+	encode_close(encoder, mark);
+}
+
+void encode_pool(struct encoder *encoder, const struct record_pool *pool, uint32_t name)
+{
+	size_t mark = encode_open(encoder, BLOCK_POOL);
+
+	encode_varint(encoder, 1, pool->id);
+	encode_varint(encoder, 2, name);
+	encode_varint(encoder, 3, pool->begin_ns);
+	encode_close(encoder, mark);
+}
+
+void encode_pool_state(struct encoder *encoder, const struct record_pool_state *state)
+{
+	size_t mark = encode_open(encoder, BLOCK_POOL_STATE);
+
+	encode_varint(encoder, 1, state->pool);
+	encode_varint(encoder, 2, state->time_ns);
+	encode_varint(encoder, 3, state->size);
+	encode_varint(encoder, 4, state->held);
+	encode_varint(encoder, 5, state->waiting);
+	encode_varint(encoder, 6, state->held_most);
+	encode_varint(encoder, 7, state->waiting_most);
+	encode_varint(encoder, 8, state->longest_hold_ns);
+	encode_varint(encoder, 9, state->longest_wait_ns);
+	encode_varint(encoder, 10, state->oldest_hold_ns);
+	encode_varint(encoder, 11, state->acquisitions);
+	encode_varint(encoder, 12, state->hold_ns);
+	encode_varint(encoder, 13, state->waits);
+	encode_varint(encoder, 14, state->wait_ns);
 	encode_close(encoder, mark);
 }

@@ -51,4 +51,6 @@ void encode_stall(struct encoder *encoder, const struct record_stall *stall);
 void encode_sample(struct encoder *encoder, const struct record_sample *sample);
 void encode_loss(struct encoder *encoder, enum loss_kind kind, uint64_t count, uint32_t error);
 void encode_note(struct encoder *encoder, enum note_kind kind, uint32_t text, uint64_t time_ns);
+void encode_pool(struct encoder *encoder, const struct record_pool *pool, uint32_t name);
+void encode_pool_state(struct encoder *encoder, const struct record_pool_state *state);
 void encode_end(struct encoder *encoder, uint64_t time_ns);

@@ -55,6 +55,8 @@ enum loss_kind {
 	LOSS_EVENT,
 	LOSS_EINTR_RACE,
 	LOSS_INTERN,
+	LOSS_POOL,
+	LOSS_HOLD,
 	LOSS_KINDS,
 };
 
@@ -115,4 +117,19 @@ struct record_sample {
 	int32_t syscall; /* number; -1: none */
 	bool in_place;
 	uint32_t on; /* string id; 0: not known */
+};
+
+struct record_pool {
+	uint32_t id;
+	const char *name;
+	uint64_t begin_ns;
+};
+
+struct record_pool_state {
+	uint32_t pool;
+	uint64_t time_ns;
+	uint32_t size, held, waiting;
+	uint32_t held_most, waiting_most;
+	uint64_t oldest_hold_ns, longest_hold_ns, longest_wait_ns;
+	uint64_t acquisitions, hold_ns, waits, wait_ns;
 };

@@ -70,6 +70,12 @@ struct stall {
 	size_t first_sample, sample_count; /* in recording.samples, ordered by time */
 };
 
+/* A pool that the program has annotated. (struct pool is memory: pool.h.) */
+struct connection_pool {
+	struct record_pool record;
+	size_t first_state, state_count; /* in recording.pool_states, ordered by time */
+};
+
 struct note {
 	enum note_kind kind;
 	const char *text;
@@ -98,6 +104,10 @@ struct recording {
 	size_t sample_count;
 	struct stack **stacks;
 	size_t stack_count;
+	struct connection_pool **connection_pools;
+	size_t connection_pool_count;
+	struct record_pool_state *pool_states; /* by pool, then time */
+	size_t pool_state_count;
 	struct note *notes;
 	size_t note_count;
 	uint64_t lost[LOSS_KINDS]; /* cumulative */

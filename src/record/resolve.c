@@ -46,6 +46,7 @@ static void resolve_texts(struct recording *recording, struct collector *collect
 	struct declared_mapping *mappings = collector->mappings.items.items;
 	struct declared_function *functions = collector->functions.items.items;
 	struct declared_loop *loops = collector->loops.items.items;
+	struct declared_pool *pools = collector->pools.items.items;
 
 	for (size_t i = 0; i < collector->mappings.items.count; i++)
 		mappings[i].mapping->record.path = text_of(recording, collector, mappings[i].path);
@@ -55,6 +56,8 @@ static void resolve_texts(struct recording *recording, struct collector *collect
 	}
 	for (size_t i = 0; i < collector->loops.items.count; i++)
 		loops[i].loop->record.thread = text_of(recording, collector, loops[i].thread);
+	for (size_t i = 0; i < collector->pools.items.count; i++)
+		pools[i].pool->record.name = text_of(recording, collector, pools[i].name);
 }
 
 static void resolve_frame(struct recording *recording, const struct collector *collector,
@@ -188,6 +191,34 @@ static void resolve_events(struct recording *recording, struct collector *collec
 	}
 }
 
+static int compare_pool_states(const void *a, const void *b)
+{
+	const struct record_pool_state *left = a, *right = b;
+	int order = compare_u64(left->pool, right->pool);
+
+	return order != 0 ? order : compare_u64(left->time_ns, right->time_ns);
+}
+
+static void resolve_pools(struct recording *recording, struct collector *collector)
+{
+	struct vector *states = &collector->pool_states;
+
+	sort_unless_sorted(states, compare_pool_states);
+	recording->pool_states = states->items;
+	recording->pool_state_count = states->count;
+	for (size_t begin = 0, end; begin < states->count; begin = end) {
+		uint32_t id = recording->pool_states[begin].pool;
+		struct declared_pool *declared = refer(recording, &collector->pools, id);
+
+		for (end = begin; end < states->count && recording->pool_states[end].pool == id;)
+			end++;
+		if (declared) {
+			declared->pool->first_state = begin;
+			declared->pool->state_count = end - begin;
+		}
+	}
+}
+
 static int resolve_notes(struct recording *recording, struct collector *collector)
 {
 	const struct collected_note *notes = collector->notes.items;
@@ -237,6 +268,9 @@ int resolve(struct recording *recording, struct collector *collector)
 		error = pointers_to(recording->pool, &collector->loops, &recording->loops,
 			&recording->loop_count);
 	if (error == 0)
+		error = pointers_to(recording->pool, &collector->pools,
+			&recording->connection_pools, &recording->connection_pool_count);
+	if (error == 0)
 		error = pointers_to(recording->pool, &collector->stacks, &recording->stacks,
 			&recording->stack_count);
 	if (error < 0)
@@ -244,5 +278,6 @@ int resolve(struct recording *recording, struct collector *collector)
 	recording->turns = collector->turns.items;
 	recording->turns_count = collector->turns.count;
 	resolve_events(recording, collector);
+	resolve_pools(recording, collector);
 	return 0;
 }

@@ -30,6 +30,7 @@ enum {
 	MAX_BYTES_MIN = 8 * BLOCK_BYTES,
 	HEAD_TEXT_BYTES = 8 << 10,
 	LOOPS_MAX = 256,
+	POOLS_KNOWN = 64,
 };
 
 static const uint8_t block_magic[] = {'H', 'L', 'T', 0xB1};
@@ -40,6 +41,11 @@ struct known_loop {
 	char name[32];
 	uint32_t chunk;     /* that declared it last; 0: none */
 	uint64_t last_used; /* uses counted by writer.loop_uses; 0: the slot is free */
+};
+
+/* A pool that a chunk has declared. */
+struct known_pool {
+	uint32_t id, chunk;
 };
 
 struct loss {
@@ -70,6 +76,7 @@ struct writer {
 	uint32_t stack_count;
 	struct known_loop loops[LOOPS_MAX];
 	uint64_t loop_uses;
+	struct known_pool pools[POOLS_KNOWN]; /* by id; one that was displaced is declared again */
 	uint8_t block_bytes[BLOCK_BYTES];
 };
 
@@ -498,6 +505,22 @@ void writer_lost(struct writer *writer, enum loss_kind kind, uint64_t count, int
 	if (error != 0)
 		loss->error = (uint32_t)error;
 	writer->losses_due = true;
+}
+
+void writer_pool_state(struct writer *writer, const struct record_pool *pool,
+	const struct record_pool_state *state)
+{
+	struct known_pool *known = &writer->pools[pool->id % POOLS_KNOWN];
+	uint32_t name = string_of(writer, pool->name);
+	struct encoder *block = room_for_event(writer, 0, 0, name, 2 * SMALL_BYTES);
+
+	if (!block)
+		return;
+	if (known->id != pool->id || known->chunk != writer->chunk) {
+		encode_pool(block, pool, name);
+		*known = (struct known_pool){.id = pool->id, .chunk = writer->chunk};
+	}
+	encode_pool_state(block, state);
 }
 
 void writer_note(struct writer *writer, enum note_kind kind, const char *text)

@@ -78,6 +78,9 @@ void writer_stall(struct writer *writer, const struct record_stall *stall);
 void writer_sample(struct writer *writer, const struct record_sample *sample);
 /* Adds to a count. The writer keeps the sums and writes them in the next block after a change. */
 void writer_lost(struct writer *writer, enum loss_kind kind, uint64_t count, int error);
+/* The state of this pool, which it declares where that is due. */
+void writer_pool_state(struct writer *writer, const struct record_pool *pool,
+	const struct record_pool_state *state);
 void writer_note(struct writer *writer, enum note_kind kind, const char *text);
 
 /* Writes the block in progress, if it holds anything. Returns 0, or a negative errno (counted). */

@@ -107,6 +107,23 @@ static void check_stalls(const struct recording *recording)
 	}
 }
 
+static void check_pools(const struct recording *recording)
+{
+	for (size_t i = 0; i < recording->connection_pool_count; i++) {
+		const struct connection_pool *pool = recording->connection_pools[i];
+		const struct record_pool_state *states = &recording->pool_states[pool->first_state];
+
+		check_text(pool->record.name);
+		require(pool->first_state + pool->state_count <= recording->pool_state_count,
+			"states lie inside the array");
+		for (size_t j = 0; j < pool->state_count; j++) {
+			require(states[j].pool == pool->record.id, "a pool's states are its own");
+			require(j == 0 || states[j - 1].time_ns <= states[j].time_ns,
+				"states stand by time");
+		}
+	}
+}
+
 static void check_recording(const struct recording *recording)
 {
 	check_text(recording->head.holter_version);
@@ -130,6 +147,7 @@ static void check_recording(const struct recording *recording)
 			require(turns->buckets[j] < HISTOGRAM_BUCKETS, "buckets are known ones");
 	}
 	check_stalls(recording);
+	check_pools(recording);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -19,7 +19,7 @@ struct declarations {
 	uint32_t contents[IDS_MAX]; /* CRC of the packed message */
 };
 
-static struct declarations strings, mappings, functions, locations, stacks, loops;
+static struct declarations strings, mappings, functions, locations, stacks, loops, pools;
 
 static void declare(struct declarations *declarations, uint32_t id, uint32_t chunk,
 	const void *packable, struct record_facts *facts)
@@ -80,6 +80,10 @@ static void check_declarations(const Holter__Record__Block *block, struct record
 		loops.chunks[block->loop[i]->id] = chunk;
 		refer(&strings, block->loop[i]->thread, chunk);
 	}
+	for (size_t i = 0; i < block->n_pool; i++) {
+		declare(&pools, block->pool[i]->id, chunk, block->pool[i], facts);
+		refer(&strings, block->pool[i]->name, chunk);
+	}
 }
 
 static void check_events(const Holter__Record__Block *block, struct record_facts *facts)
@@ -92,6 +96,8 @@ static void check_events(const Holter__Record__Block *block, struct record_facts
 		refer(&loops, block->sample[i]->loop, block->chunk);
 		refer(&stacks, block->sample[i]->stack, block->chunk);
 	}
+	for (size_t i = 0; i < block->n_pool_state; i++)
+		refer(&pools, block->pool_state[i]->pool, block->chunk);
 	for (size_t i = 0; i < block->n_note; i++)
 		refer(&strings, block->note[i]->text, block->chunk);
 	for (size_t i = 0; i < block->n_loss; i++) {
@@ -100,6 +106,7 @@ static void check_events(const Holter__Record__Block *block, struct record_facts
 	}
 	facts->stalls += block->n_stall;
 	facts->samples += block->n_sample;
+	facts->pool_states += block->n_pool_state;
 	facts->ended = block->end != NULL;
 }
 
@@ -162,6 +169,7 @@ void record_check(const char *path, struct record_facts *ret)
 	memset(&locations, 0, sizeof(locations));
 	memset(&stacks, 0, sizeof(stacks));
 	memset(&loops, 0, sizeof(loops));
+	memset(&pools, 0, sizeof(pools));
 	*ret = (struct record_facts){0};
 	while (at < size)
 		at += check_block(bytes + at, size - at, ret);

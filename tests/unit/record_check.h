@@ -13,7 +13,7 @@
 struct record_facts {
 	uint64_t blocks, first_sequence, last_sequence;
 	uint32_t chunks, last_chunk;
-	uint64_t samples, stalls, strings;
+	uint64_t samples, stalls, strings, pool_states;
 	uint64_t lost[16];     /* by kind, as last said */
 	uint64_t repeated_ids; /* declarations beyond an id's first */
 	bool ended;

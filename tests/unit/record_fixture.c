@@ -121,6 +121,22 @@ void fixture_scene(struct writer *writer, uint64_t stall_id)
 		.busy_ns = 600,
 		.longest_ns = 400,
 		.histogram_from_ns = now};
+	const struct record_pool pool = {
+		.id = 3, .name = "orders", .begin_ns = FIXTURE_START_NS + 3};
+	const struct record_pool_state state = {.pool = 3,
+		.time_ns = now + 80000000,
+		.size = 8,
+		.held = 5,
+		.waiting = 1,
+		.held_most = 7,
+		.waiting_most = 2,
+		.longest_hold_ns = 3000,
+		.longest_wait_ns = 4000,
+		.oldest_hold_ns = 5000,
+		.acquisitions = stall_id,
+		.hold_ns = 6000,
+		.waits = 9,
+		.wait_ns = 7000};
 	struct record_stall stall = {.id = stall_id,
 		.loop = 7,
 		.begin_ns = now + 1000,
@@ -155,6 +171,7 @@ void fixture_scene(struct writer *writer, uint64_t stall_id)
 	stall.duration_ns = 70000000;
 	stall.ended = true;
 	writer_stall(writer, &stall);
+	writer_pool_state(writer, &pool, &state);
 	writer_lost(writer, LOSS_SAMPLE_SLOT, 1, 11);
 	writer_note(writer, NOTE_LIMITED, "no JavaScript names: process_vm_readv is refused");
 }

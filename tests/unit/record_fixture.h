@@ -33,7 +33,7 @@ void fixture_done(struct fixture *fixture);
 
 /* A stack of `depth` frames that differ from those of other seeds. Returns its id. */
 uint32_t fixture_stack(struct writer *writer, uint32_t seed, uint32_t depth);
-/* One loop, one period of turns, a stall with two samples, a loss and a note. */
+/* One loop, one period of turns, a stall with two samples, a pool's state, a loss and a note. */
 void fixture_scene(struct writer *writer, uint64_t stall_id);
 
 /* A file as it is on disk. The caller frees it. */

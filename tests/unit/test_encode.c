@@ -350,6 +350,50 @@ START_TEST(loss_note_end)
 }
 END_TEST
 
+START_TEST(pool)
+{
+	uint64_t n = numbers[_i];
+	const struct record_pool record = {.id = (uint32_t)n, .begin_ns = n};
+	struct encoder encoder = begin();
+	BLOCK_WITH(pool, Pool, HOLTER__RECORD__POOL__INIT);
+
+	message.id = message.name = (uint32_t)n;
+	message.begin_ns = n;
+	encode_pool(&encoder, &record, (uint32_t)n);
+	same(&encoder, &block);
+}
+END_TEST
+
+START_TEST(pool_state)
+{
+	uint64_t n = numbers[_i];
+	const struct record_pool_state record = {.pool = (uint32_t)n,
+		.time_ns = n,
+		.size = (uint32_t)n,
+		.held = (uint32_t)n,
+		.waiting = (uint32_t)n,
+		.held_most = (uint32_t)n,
+		.waiting_most = (uint32_t)n,
+		.longest_hold_ns = n,
+		.longest_wait_ns = n,
+		.oldest_hold_ns = n,
+		.acquisitions = n,
+		.hold_ns = n,
+		.waits = n,
+		.wait_ns = n};
+	struct encoder encoder = begin();
+	BLOCK_WITH(pool_state, PoolState, HOLTER__RECORD__POOL_STATE__INIT);
+
+	message.pool = message.size = message.held = message.waiting = (uint32_t)n;
+	message.held_most = message.waiting_most = (uint32_t)n;
+	message.time_ns = message.longest_hold_ns = message.longest_wait_ns = n;
+	message.oldest_hold_ns = message.acquisitions = message.hold_ns = n;
+	message.waits = message.wait_ns = n;
+	encode_pool_state(&encoder, &record);
+	same(&encoder, &block);
+}
+END_TEST
+
 /* A stack holds every primitive that could overrun: nested lengths, growing ones among them. */
 START_TEST(small_buffers_are_not_overrun)
 {
@@ -388,6 +432,8 @@ Suite *test_suite(void)
 	tcase_add_loop_test(messages, turns, 0, NUMBERS);
 	tcase_add_loop_test(messages, stall, 0, NUMBERS);
 	tcase_add_loop_test(messages, sample, 0, NUMBERS);
+	tcase_add_loop_test(messages, pool, 0, NUMBERS);
+	tcase_add_loop_test(messages, pool_state, 0, NUMBERS);
 	tcase_add_loop_test(messages, loss_note_end, 0, NUMBERS);
 	tcase_add_test(messages, small_buffers_are_not_overrun);
 	suite_add_tcase(suite, messages);

@@ -122,10 +122,12 @@ START_TEST(greatest_numbers)
 	Holter__Record__Sample sample = HOLTER__RECORD__SAMPLE__INIT, *samples[] = {&sample};
 	Holter__Record__Loop loop = HOLTER__RECORD__LOOP__INIT, *loops[] = {&loop};
 	Holter__Record__Turns turns = HOLTER__RECORD__TURNS__INIT, *turnses[] = {&turns};
+	Holter__Record__PoolState state = HOLTER__RECORD__POOL_STATE__INIT, *states[] = {&state};
 	Holter__Record__Loss loss = HOLTER__RECORD__LOSS__INIT, *losses[] = {&loss};
 	Holter__Record__Note note = HOLTER__RECORD__NOTE__INIT, *notes[] = {&note};
 	uint32_t deltas[] = {3, 0, UINT32_MAX, UINT32_MAX, 1};
 	uint64_t counts[] = {UINT64_MAX, 1, 1, 1};
+	const struct record_pool_state *read_state;
 	const struct record_stall *read;
 
 	head.start_ns = head.threshold_ns = head.interval_ns = UINT64_MAX;
@@ -149,17 +151,22 @@ START_TEST(greatest_numbers)
 	turns.bucket_delta = deltas;
 	turns.n_bucket_count = 4;
 	turns.bucket_count = counts;
+	state.pool = UINT32_MAX;
+	state.time_ns = state.longest_hold_ns = state.longest_wait_ns = state.oldest_hold_ns =
+		state.hold_ns = state.wait_ns = UINT64_MAX;
+	state.acquisitions = state.waits = UINT64_MAX;
 	loss.kind = (Holter__Record__LossKind)1000;
 	loss.count = 9;
 	note.kind = (Holter__Record__NoteKind)-5;
 	note.text = UINT32_MAX;
 	note.time_ns = UINT64_MAX;
 	block.n_stall = block.n_sample = block.n_loop = block.n_turns = block.n_loss =
-		block.n_note = 1;
+		block.n_note = block.n_pool_state = 1;
 	block.stall = stalls;
 	block.sample = samples;
 	block.loop = loops;
 	block.turns = turnses;
+	block.pool_state = states;
 	block.loss = losses;
 	block.note = notes;
 	append(&block);
@@ -184,8 +191,12 @@ START_TEST(greatest_numbers)
 	ck_assert_uint_eq(recording->lost[LOSS_UNKNOWN], 9);
 	ck_assert_int_eq(recording->notes[0].kind, NOTE_UNKNOWN);
 	ck_assert_str_eq(recording->notes[0].text, "");
-	/* The sample's stack, the loop's thread, the note's text. */
-	ck_assert_uint_eq(recording->unresolved, 3);
+	ck_assert_uint_eq(recording->connection_pool_count, 0);
+	read_state = &recording->pool_states[0];
+	ck_assert_uint_gt(read_state->time_ns + read_state->oldest_hold_ns, read_state->time_ns);
+	ck_assert_uint_gt(read_state->hold_ns + read_state->wait_ns, read_state->hold_ns);
+	/* The sample's stack, the loop's thread, the note's text, the state's pool. */
+	ck_assert_uint_eq(recording->unresolved, 4);
 }
 END_TEST
 
@@ -431,6 +442,7 @@ START_TEST(dump_shows_every_message)
 		"doubt=DOUBT_LINE_APPROXIMATE", " stack id=", " location=[1 2 3]", " loop id=7",
 		"descriptor=12", " turns loop=7", "bucket_count=[2 1]", " stall id=5", "ended=true",
 		" sample stall=5", "in_place=true", " loss kind=LOSS_SAMPLE_SLOT count=1 error=11",
+		" pool id=3 ", " pool_state pool=3 ", " size=8 held=5 waiting=1 ",
 		" note kind=NOTE_LIMITED", "\\x1b[2J\\\"", " end time_ns="};
 	char *text = NULL;
 	size_t size;

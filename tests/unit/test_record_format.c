@@ -72,7 +72,8 @@ START_TEST(enum_loss_kind)
 	static const struct named ours[] = {{NAMED(LOSS_UNKNOWN)}, {NAMED(LOSS_SAMPLE_SLOT)},
 		{NAMED(LOSS_SAMPLE_TIMEOUT)}, {NAMED(LOSS_SAMPLE_STACK)}, {NAMED(LOSS_BLOCK_WRITE)},
 		{NAMED(LOSS_BLOCK_ROTATED)}, {NAMED(LOSS_LOOP)}, {NAMED(LOSS_EVENT)},
-		{NAMED(LOSS_EINTR_RACE)}, {NAMED(LOSS_INTERN)}};
+		{NAMED(LOSS_EINTR_RACE)}, {NAMED(LOSS_INTERN)}, {NAMED(LOSS_POOL)},
+		{NAMED(LOSS_HOLD)}};
 
 	compare(&holter__record__loss_kind__descriptor, ours, sizeof(ours) / sizeof(ours[0]));
 	ck_assert_int_eq(LOSS_KINDS, sizeof(ours) / sizeof(ours[0]));

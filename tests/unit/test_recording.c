@@ -25,6 +25,8 @@ START_TEST(scene_is_read_as_it_was_written)
 	const struct stall *stall;
 	const struct sample *sample;
 	const struct frame *frame;
+	const struct connection_pool *pool;
+	const struct record_pool_state *state;
 
 	fixture_open(&fixture, 0);
 	fixture_scene(fixture.writer, 5);
@@ -85,6 +87,26 @@ START_TEST(scene_is_read_as_it_was_written)
 	ck_assert_str_eq(frame->mapping->record.path, "/usr/bin/node");
 	ck_assert_uint_eq(frame->mapping->record.build_id_length, 20);
 	ck_assert_uint_eq(frame->mapping->record.bias, 0x3ff000);
+	ck_assert_uint_eq(recording->connection_pool_count, 1);
+	pool = recording->connection_pools[0];
+	ck_assert_str_eq(pool->record.name, "orders");
+	ck_assert_uint_eq(pool->record.begin_ns, FIXTURE_START_NS + 3);
+	ck_assert_uint_eq(pool->state_count, 1);
+	state = &recording->pool_states[pool->first_state];
+	ck_assert_uint_eq(state->pool, 3);
+	ck_assert_uint_eq(state->time_ns, FIXTURE_START_NS + 80000000);
+	ck_assert_uint_eq(state->size, 8);
+	ck_assert_uint_eq(state->held, 5);
+	ck_assert_uint_eq(state->waiting, 1);
+	ck_assert_uint_eq(state->held_most, 7);
+	ck_assert_uint_eq(state->waiting_most, 2);
+	ck_assert_uint_eq(state->longest_hold_ns, 3000);
+	ck_assert_uint_eq(state->longest_wait_ns, 4000);
+	ck_assert_uint_eq(state->oldest_hold_ns, 5000);
+	ck_assert_uint_eq(state->acquisitions, 5);
+	ck_assert_uint_eq(state->hold_ns, 6000);
+	ck_assert_uint_eq(state->waits, 9);
+	ck_assert_uint_eq(state->wait_ns, 7000);
 	ck_assert_uint_eq(recording->lost[LOSS_SAMPLE_SLOT], 1);
 	ck_assert_uint_eq(recording->note_count, 1);
 	ck_assert_int_eq(recording->notes[0].kind, NOTE_LIMITED);

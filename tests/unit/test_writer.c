@@ -261,6 +261,42 @@ START_TEST(more_loops_than_are_kept)
 }
 END_TEST
 
+/* More pools than the writer remembers, and some that displace each other: each chunk declares what
+ * it uses all the same. */
+START_TEST(more_pools_than_are_remembered)
+{
+	enum { POOLS = 100, ROUNDS = 3 };
+	struct recording *recording;
+
+	fixture_open(&fixture, 0);
+	for (uint64_t round = 1; round <= ROUNDS; round++) {
+		for (uint32_t id = 1; id <= POOLS; id++) {
+			const struct record_pool pool = {.id = id, .name = "orders"};
+			const struct record_pool_state state = {
+				.pool = id, .time_ns = fixture_clock_ns, .acquisitions = round};
+
+			writer_pool_state(fixture.writer, &pool, &state);
+		}
+		fixture_clock_ns += FIXTURE_CHUNK_NS;
+	}
+	fixture_close(&fixture, false);
+	record_check(fixture.path, &facts);
+	ck_assert_uint_eq(facts.chunks, ROUNDS);
+	ck_assert_uint_eq(facts.pool_states, POOLS * ROUNDS);
+	ck_assert_int_eq(recording_load(&recording, fixture.path), 0);
+	ck_assert_uint_eq(recording->connection_pool_count, POOLS);
+	for (size_t i = 0; i < POOLS; i++) {
+		const struct connection_pool *pool = recording->connection_pools[i];
+		const struct record_pool_state *states = &recording->pool_states[pool->first_state];
+
+		ck_assert_uint_eq(pool->state_count, ROUNDS);
+		ck_assert_uint_eq(states[0].pool, pool->record.id);
+		ck_assert_uint_eq(states[ROUNDS - 1].acquisitions, ROUNDS);
+	}
+	recording_free(recording);
+}
+END_TEST
+
 static uint64_t size_of(const char *path)
 {
 	struct stat status;
@@ -410,6 +446,7 @@ Suite *test_suite(void)
 	tcase_add_test(blocks, new_head_begins_a_chunk);
 	tcase_add_test(blocks, quiet_writer_writes_nothing);
 	tcase_add_test(blocks, more_loops_than_are_kept);
+	tcase_add_test(blocks, more_pools_than_are_remembered);
 	suite_add_tcase(suite, blocks);
 	tcase_add_checked_fixture(files, setup, teardown);
 	tcase_add_test(files, size_limit_keeps_the_newest_half);
