@@ -10,13 +10,14 @@
 #include "command.h"
 
 extern const struct command command_run, command_diagnose, command_flame, command_dump,
-	command_doctor;
+	command_ps, command_doctor;
 
 static const struct command *const commands[] = {
 	&command_run,
 	&command_diagnose,
 	&command_flame,
 	&command_dump,
+	&command_ps,
 	&command_doctor,
 };
 
