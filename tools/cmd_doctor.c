@@ -2,7 +2,7 @@
 /*
  * cmd_doctor.c - `holter doctor`: what can be observed here, what cannot, and why.
  *
- * Tier C. Data: the checks of doctor.h -> text or JSON on standard output.
+ * Tier C. Data: an examination and the list of limits -> text, JSON or markdown.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,107 +12,65 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "doctor.h"
+#include "examination.h"
 #include "json_writer.h"
-#include "render.h"
+#include "limit_print.h"
+
+enum { OPTION_PID, OPTION_LIMITS, OPTION_JSON, OPTION_MARKDOWN };
 
 static const struct command_option options[] = {
-	{"pid", 'p', "PID", "look at this process as well"},
-	{"json", 0, NULL, "print one JSON object"},
+	[OPTION_PID] = {"pid", 'p', "PID", "look at this process as well"},
+	[OPTION_LIMITS] = {"limits", 0, NULL, "list all that Holter cannot see, and why"},
+	[OPTION_JSON] = {"json", 0, NULL, "print one JSON object"},
+	[OPTION_MARKDOWN] = {"markdown", 0, NULL,
+		"with --limits: print them as LIMITS.md has them"},
 	{NULL, 0, NULL, NULL},
 };
 
-enum { OPTION_PID, OPTION_JSON };
-
-static const char *const status_names[] = {
-	[DOCTOR_OK] = "ok",
-	[DOCTOR_LIMITED] = "limited",
-	[DOCTOR_NO] = "no",
+/* What was asked for. */
+struct request {
+	pid_t pid; /* 0: none */
+	bool limits, json, markdown;
 };
 
-/* What no check can change. */
-static const char *const never[] = {
-	"programs that are linked statically, or run on musl, or gain privilege when they start",
-	"waits by io_uring, or by a system call that the program makes without libc",
-	"what happens inside other processes: each records itself",
-};
-
-/* Returns whether a right was missing. */
-static bool print_checks(const char *title, const struct doctor_check *check, pid_t pid)
+/* Of a process those that its checks have met; of the machine the whole list, as it may meet any.
+ */
+static void print_limits(const struct examination *examination)
 {
-	struct doctor_answer answer;
-	bool denied = false;
+	bool some = false;
 
-	printf("%s\n", title);
-	for (; check->name; check++) {
-		check->look(pid, &answer);
-		printf("  %-7s  %-18s  ", status_names[answer.status], check->name);
-		render_quoted(stdout, answer.what);
-		printf("\n");
-		if (answer.advice[0])
-			printf("  %-7s  %-18s  -> %s\n", "", "", answer.advice);
-		denied |= answer.denied;
+	if (!examination->pid) {
+		printf("\n--- What Holter cannot see (holter doctor --limits says why) ---\n");
+		limit_print_text(stdout, false);
+		return;
 	}
-	return denied;
+	for (enum limit_id id = 0; id < LIMITS; id++) {
+		if (!examination_meets(examination, id))
+			continue;
+		if (!some)
+			printf("\n--- Limits that apply here ---\n");
+		some = true;
+		limit_print_one(stdout, limits + id, true);
+	}
+	printf("\nOther limits hold for every process: holter doctor --limits\n");
 }
 
-static bool print_text(pid_t pid)
-{
-	bool denied = false;
-	char title[64];
-
-	print_checks("On this machine, for this user:", doctor_machine, 0);
-	if (pid) {
-		snprintf(title, sizeof(title), "\nProcess %d:", (int)pid);
-		denied = print_checks(title, doctor_process, pid);
-	}
-	printf("\nNot observed in this version, on any machine:\n");
-	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
-		printf("  - %s\n", never[i]);
-	return denied;
-}
-
-/* Returns whether a right was missing. */
-static bool write_checks(
-	struct json_writer *json, const char *name, const struct doctor_check *check, pid_t pid)
-{
-	struct doctor_answer answer;
-	bool denied = false;
-
-	json_writer_open_array(json, name);
-	for (; check->name; check++) {
-		check->look(pid, &answer);
-		json_writer_open_row(json, NULL);
-		json_writer_text(json, "name", check->name);
-		json_writer_text(json, "status", status_names[answer.status]);
-		json_writer_text(json, "what", answer.what);
-		json_writer_text(json, "advice", answer.advice[0] ? answer.advice : NULL);
-		json_writer_close_object(json);
-		denied |= answer.denied;
-	}
-	json_writer_close_array(json);
-	return denied;
-}
-
-static bool print_json(pid_t pid)
+static void print_json(const struct request *request, const struct examination *examination)
 {
 	struct json_writer json;
-	bool denied = false;
 
 	json_writer_init(&json, stdout);
 	json_writer_open_object(&json, NULL);
 	json_writer_text(&json, "holter", HOLTER_VERSION);
-	write_checks(&json, "machine", doctor_machine, 0);
-	if (pid) {
-		json_writer_integer(&json, "pid", (uint64_t)pid);
-		denied = write_checks(&json, "process", doctor_process, pid);
+	if (!request->limits)
+		examination_print_json(examination, &json);
+	json_writer_open_array(&json, "limits");
+	for (enum limit_id id = 0; id < LIMITS; id++) {
+		if (!request->pid || examination_meets(examination, id))
+			limit_print_json(&json, limits + id);
 	}
-	json_writer_open_array(&json, "not_observed");
-	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
-		json_writer_text(&json, NULL, never[i]);
 	json_writer_close_array(&json);
 	json_writer_close_object(&json);
-	return denied;
 }
 
 /* False for what has ended and waits for its parent, and for threads of the kernel. */
@@ -152,21 +110,28 @@ static int parse_pid(const char *text, pid_t *ret)
 	return STATUS_OK;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int parse(const struct command *command, int argc, char **argv, struct request *ret)
 {
 	const char *value;
-	bool json = false, denied;
-	pid_t pid = 0;
 	int option, status;
 
 	while ((option = command_next_option(command, argc, argv, &value)) >= 0) {
-		if (option == OPTION_JSON) {
-			json = true;
-			continue;
+		switch (option) {
+		case OPTION_PID:
+			status = parse_pid(value, &ret->pid);
+			if (status)
+				return status;
+			break;
+		case OPTION_LIMITS:
+			ret->limits = true;
+			break;
+		case OPTION_JSON:
+			ret->json = true;
+			break;
+		case OPTION_MARKDOWN:
+			ret->markdown = true;
+			break;
 		}
-		status = parse_pid(value, &pid);
-		if (status)
-			return status;
 	}
 	if (option == -2)
 		return STATUS_USAGE;
@@ -175,27 +140,52 @@ static int run(const struct command *command, int argc, char **argv)
 			 "doctor'");
 		return STATUS_USAGE;
 	}
-	denied = json ? print_json(pid) : print_text(pid);
-	if (fflush(stdout) != 0) {
-		complain("doctor: standard output: %s", strerror(errno));
+	if ((ret->limits && ret->pid) || (ret->markdown && (!ret->limits || ret->json))) {
+		complain("doctor: --limits lists all limits, without -p, and --markdown is one way "
+			 "to print them: try 'holter help doctor'");
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	static struct examination examination; /* all answers: large for a stack */
+	struct request request = {0};
+	int status = parse(command, argc, argv, &request);
+
+	if (status)
+		return status;
+	if (!request.limits && examination_make(&examination, request.pid) < 0) {
+		complain("doctor: out of memory");
 		return STATUS_FAILED;
 	}
-	return denied ? STATUS_PERMISSION : STATUS_OK;
+	if (request.json) {
+		print_json(&request, &examination);
+	} else if (request.markdown) {
+		limit_print_markdown(stdout);
+	} else if (request.limits) {
+		limit_print_text(stdout, true);
+	} else {
+		examination_print_text(&examination, stdout);
+		print_limits(&examination);
+	}
+	status = command_finish(command);
+	return status == STATUS_OK && examination.denied ? STATUS_PERMISSION : status;
 }
 
 const struct command command_doctor = {
 	.name = "doctor",
 	.summary = "what can be observed here, what cannot, and why",
-	.usage = "[-p PID] [--json]",
-	.details =
-		"Tries what a recording needs, and says for each whether it works (ok), works in "
-		"part (limited) or\n"
-		"not at all (no), why, and what to do. With -p it looks at a running process as "
-		"well, and changes\n"
-		"nothing in it.",
+	.usage = "[-p PID] [--json] | --limits [--json | --markdown]",
+	.details = "Tries what recording and attaching need, and says for each whether it works "
+		   "(ok), works in part\n"
+		   "(limited) or not at all (no), why, and what to do. With -p it looks at a "
+		   "running process as well,\n"
+		   "changes nothing in it, and names the limits that apply to it.",
 	.examples = "  holter doctor\n"
 		    "  holter doctor -p $(pidof node)\n"
-		    "  holter doctor --json",
+		    "  holter doctor --limits",
 	.options = options,
 	.run = run,
 };

@@ -39,6 +39,8 @@ struct command {
 		char **argv); /* argv[0] is the command's name */
 };
 
+/* The command of this name, or null: this version has none. In holter.c. */
+const struct command *command_find(const char *name);
 /*
  * Parses the next option of a command (a thin cover over getopt_long). Returns the index into
  * command->options, -1 at the end (optind is then the first operand), or -2 after having said what

@@ -1,28 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor.c - what the checks of doctor_machine.c and doctor_process.c have in common. Tier C. */
+/* doctor.c - what all checks of `holter doctor` have in common. Tier C. */
 #include "doctor.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-void doctor_answer(struct doctor_answer *ret, enum doctor_status status, const char *advice,
+static void answer(struct doctor_answer *ret, enum doctor_status status, enum limit_id limit,
+	const char *advice, const char *format, va_list arguments)
+{
+	*ret = (struct doctor_answer){.status = status, .limit = limit, .advice = advice};
+	vsnprintf(ret->what, sizeof(ret->what), format, arguments);
+}
+
+void doctor_ok(struct doctor_answer *ret, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	answer(ret, DOCTOR_OK, LIMIT_NONE, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void doctor_trouble(struct doctor_answer *ret, enum doctor_status status, const char *advice,
 	const char *format, ...)
 {
 	va_list arguments;
 
-	ret->status = status;
-	ret->denied = false;
-	snprintf(ret->advice, sizeof(ret->advice), "%s", advice ? advice : "");
 	va_start(arguments, format);
-	vsnprintf(ret->what, sizeof(ret->what), format, arguments);
+	answer(ret, status, LIMIT_NONE, advice, format, arguments);
+	va_end(arguments);
+}
+
+void doctor_limit(struct doctor_answer *ret, enum doctor_status status, enum limit_id limit,
+	const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	answer(ret, status, limit, limits[limit].instead, format, arguments);
 	va_end(arguments);
 }
 
 void doctor_denied(struct doctor_answer *ret, const char *what)
 {
-	doctor_answer(ret, DOCTOR_LIMITED,
+	doctor_trouble(ret, DOCTOR_LIMITED,
 		geteuid() == 0 ? "needs the capability CAP_SYS_PTRACE over it"
 			       : "ask again as its user, or with sudo (CAP_SYS_PTRACE)",
 		"%s may not be looked at", what);
@@ -48,4 +73,18 @@ bool doctor_read(const char *path, const char *field, char *ret, size_t size)
 	}
 	fclose(file);
 	return found;
+}
+
+int doctor_try(int (*attempt)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		_exit(-attempt());
+	if (waitpid(child, &status, 0) != child)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }

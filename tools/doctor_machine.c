@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * doctor_machine.c - what this machine, this user and this installation allow. Each check tries
- * the thing itself where it can be tried.
+ * the thing itself where it can be tried. Not here: what attaching alone needs (doctor_attach.c).
  *
  * Tier C.
  */
@@ -65,108 +65,88 @@ static bool try_to_load(const char *library, char *complaint, size_t size)
 	       WEXITSTATUS(status) == 0;
 }
 
-static void look_at_library(pid_t pid, struct doctor_answer *ret)
+static void look_at_library(const struct subject *subject, struct doctor_answer *ret)
 {
 	const char *library = library_path();
 	char complaint[256] = "";
 
-	(void)pid;
+	(void)subject;
 	if (!library)
-		doctor_answer(ret, DOCTOR_NO, "install Holter again, as a whole",
+		doctor_trouble(ret, DOCTOR_NO, "install Holter again, as a whole",
 			"libholter.so is not beside this program");
 	else if (!try_to_load(library, complaint, sizeof(complaint)))
-		doctor_answer(ret, DOCTOR_NO, "install Holter again, built on this system",
+		doctor_trouble(ret, DOCTOR_NO, "install Holter again, built on this system",
 			"%s stops a program from starting: %s", library,
 			complaint[0] ? complaint : "no reason given");
 	else if (complaint[0])
-		doctor_answer(ret, DOCTOR_NO, "install Holter again, built on this system",
+		doctor_trouble(ret, DOCTOR_NO, "install Holter again, built on this system",
 			"%s does not load: %s", library, complaint);
 	else
-		doctor_answer(ret, DOCTOR_OK, NULL, "%s loads", library);
+		doctor_ok(ret, "%s loads", library);
 }
 
-static void look_at_unwinder(pid_t pid, struct doctor_answer *ret)
+static void look_at_unwinder(const struct subject *subject, struct doctor_answer *ret)
 {
 	static const char *const names[] = {"_Ux86_64_init_remote", "_Ux86_64_step"};
 	void *library = dlopen("libunwind-x86_64.so.8", RTLD_LAZY | RTLD_LOCAL);
 	bool whole = library != NULL;
 
-	(void)pid;
+	(void)subject;
 	for (size_t i = 0; whole && i < sizeof(names) / sizeof(*names); i++)
 		whole = dlsym(library, names[i]) != NULL;
 	if (whole)
-		doctor_answer(ret, DOCTOR_OK, NULL, "libunwind-x86_64.so.8 can be loaded");
+		doctor_ok(ret, "libunwind-x86_64.so.8 can be loaded");
 	else
-		doctor_answer(ret, DOCTOR_LIMITED, "install libunwind8",
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_UNWINDER,
 			"libunwind-x86_64.so.8 is missing: native stacks end at the first function "
 			"without a frame pointer");
 	if (library)
 		dlclose(library);
 }
 
-static void look_at_memory(pid_t pid, struct doctor_answer *ret)
+static void look_at_memory(const struct subject *subject, struct doctor_answer *ret)
 {
 	uint64_t from = 42, to = 0;
 	struct iovec source = {&from, sizeof(from)}, target = {&to, sizeof(to)};
 
-	(void)pid;
+	(void)subject;
 	if (process_vm_readv(getpid(), &target, 1, &source, 1, 0) == sizeof(to) && to == from)
-		doctor_answer(ret, DOCTOR_OK, NULL, "a process may read itself safely");
+		doctor_ok(ret, "a process may read itself safely");
 	else
-		doctor_answer(ret, DOCTOR_LIMITED,
-			"allow process_vm_readv in the container's seccomp profile",
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_MEMORY,
 			"process_vm_readv is refused (%s): no JavaScript names", strerror(errno));
 }
 
-static void look_at_clock(pid_t pid, struct doctor_answer *ret)
+static void look_at_clock(const struct subject *subject, struct doctor_answer *ret)
 {
 	unsigned a = 0, b = 0, c = 0, d = 0;
 	char source[64] = "unknown";
 	bool invariant;
 
-	(void)pid;
+	(void)subject;
 	/* "Invariant TSC": Intel SDM volume 3, section 18.17.1. */
 	invariant = __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1U << 8;
 	doctor_read("/sys/devices/system/clocksource/clocksource0/current_clocksource", NULL,
 		source, sizeof(source));
 	if (invariant && strcmp(source, "tsc") == 0)
-		doctor_answer(
-			ret, DOCTOR_OK, NULL, "invariant time-stamp counter, clock source tsc");
+		doctor_ok(ret, "invariant time-stamp counter, clock source tsc");
 	else
-		doctor_answer(ret, DOCTOR_LIMITED, NULL,
+		doctor_trouble(ret, DOCTOR_LIMITED, NULL,
 			"%s time-stamp counter, clock source %s: each wait costs about 40 ns more",
 			invariant ? "invariant" : "no invariant", source);
 }
 
-static void look_at_ptrace(pid_t pid, struct doctor_answer *ret)
-{
-	char scope[16];
-
-	(void)pid;
-	if (!doctor_read("/proc/sys/kernel/yama/ptrace_scope", NULL, scope, sizeof(scope)))
-		doctor_answer(ret, DOCTOR_OK, NULL, "not restricted (no Yama)");
-	else if (scope[0] == '0')
-		doctor_answer(ret, DOCTOR_OK, NULL, "not restricted (ptrace_scope is 0)");
-	else
-		doctor_answer(ret, DOCTOR_LIMITED,
-			"use sudo to look at a running process; recording needs nothing",
-			"ptrace_scope is %s: `holter doctor -p` sees less of processes of yours; "
-			"recording "
-			"by preloading is not concerned",
-			scope);
-}
-
-static void look_at_seccomp(pid_t pid, struct doctor_answer *ret)
+static void look_at_seccomp(const struct subject *subject, struct doctor_answer *ret)
 {
 	char mode[16];
 
-	(void)pid;
+	(void)subject;
 	if (!doctor_read("/proc/self/status", "Seccomp:", mode, sizeof(mode)))
-		doctor_answer(ret, DOCTOR_OK, NULL, "this kernel has none");
+		doctor_ok(ret, "this kernel has none");
 	else if (mode[0] == '0')
-		doctor_answer(ret, DOCTOR_OK, NULL, "no filter here");
+		doctor_ok(ret, "no filter here");
 	else
-		doctor_answer(ret, DOCTOR_LIMITED, NULL,
+		doctor_trouble(ret, DOCTOR_LIMITED, NULL,
 			"a filter is in force here (mode %s): what it refuses shows in the other "
 			"checks",
 			mode);
@@ -201,102 +181,84 @@ static void existing_part(char *path)
 	}
 }
 
-static void look_at_folder(pid_t pid, struct doctor_answer *ret)
+static void look_at_folder(const struct subject *subject, struct doctor_answer *ret)
 {
 	char folder[PATH_MAX], existing[PATH_MAX];
 	struct statvfs space;
 	unsigned long long free_mib;
 
-	(void)pid;
+	(void)subject;
 	recordings_folder(folder, sizeof(folder));
 	memcpy(existing, folder, sizeof(existing));
 	existing_part(existing);
 	if (access(existing, W_OK | X_OK) < 0 || statvfs(existing, &space) < 0) {
-		doctor_answer(ret, DOCTOR_NO,
+		doctor_trouble(ret, DOCTOR_NO,
 			"choose another folder: HOLTER_DIR, or holter run -d DIR",
 			"%.300s cannot be written: %s", folder, strerror(errno));
 		return;
 	}
 	free_mib = (unsigned long long)space.f_bavail * space.f_frsize >> 20;
 	if (free_mib < ROOM_MIB)
-		doctor_answer(ret, free_mib ? DOCTOR_LIMITED : DOCTOR_NO,
+		doctor_trouble(ret, free_mib ? DOCTOR_LIMITED : DOCTOR_NO,
 			"make room, or choose another folder: HOLTER_DIR, or holter run -d DIR",
 			"%.300s has %llu MiB free; a recording takes up to %d MiB", folder,
 			free_mib, ROOM_MIB);
 	else
-		doctor_answer(ret, DOCTOR_OK, NULL, "%.300s, %llu MiB free", folder, free_mib);
+		doctor_ok(ret, "%.300s, %llu MiB free", folder, free_mib);
 }
 
-static void look_at_file_size(pid_t pid, struct doctor_answer *ret)
+static void look_at_file_size(const struct subject *subject, struct doctor_answer *ret)
 {
 	struct rlimit limit;
 
-	(void)pid;
+	(void)subject;
 	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
 		limit.rlim_cur >> 20 >= ROOM_MIB)
-		doctor_answer(ret, DOCTOR_OK, NULL, "files may be as long as a recording");
+		doctor_ok(ret, "files may be as long as a recording");
 	else
-		doctor_answer(ret, limit.rlim_cur ? DOCTOR_LIMITED : DOCTOR_NO,
+		doctor_trouble(ret, limit.rlim_cur ? DOCTOR_LIMITED : DOCTOR_NO,
 			"ulimit -f unlimited",
 			"files may have %llu KiB at most: a recording ends there",
 			(unsigned long long)limit.rlim_cur >> 10);
 }
 
-static void look_at_perf(pid_t pid, struct doctor_answer *ret)
+static void look_at_cgroup(const struct subject *subject, struct doctor_answer *ret)
 {
-	char level[16];
-
-	(void)pid;
-	if (!doctor_read("/proc/sys/kernel/perf_event_paranoid", NULL, level, sizeof(level)))
-		doctor_answer(ret, DOCTOR_LIMITED, NULL,
-			"this kernel has no perf events; nothing in this version needs them");
-	else
-		doctor_answer(ret, DOCTOR_OK, NULL,
-			"perf_event_paranoid is %s; nothing in this version needs perf events",
-			level);
-}
-
-static void look_at_types(pid_t pid, struct doctor_answer *ret)
-{
-	(void)pid;
-	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0)
-		doctor_answer(ret, DOCTOR_OK, NULL, "/sys/kernel/btf/vmlinux is there");
-	else
-		doctor_answer(ret, DOCTOR_LIMITED, NULL,
-			"no /sys/kernel/btf/vmlinux; nothing in this version needs it");
-}
-
-static void look_at_attach(pid_t pid, struct doctor_answer *ret)
-{
-	(void)pid;
-	doctor_answer(ret, DOCTOR_NO, "start the server with: holter run -- PROGRAM",
-		"this version cannot attach to a running process");
-}
-
-static void look_at_cgroup(pid_t pid, struct doctor_answer *ret)
-{
-	(void)pid;
+	(void)subject;
 	if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
-		doctor_answer(ret, DOCTOR_OK, NULL, "version 2");
+		doctor_ok(ret, "version 2");
 	else if (access("/sys/fs/cgroup/cpu", F_OK) == 0)
-		doctor_answer(ret, DOCTOR_OK, NULL, "version 1");
+		doctor_ok(ret, "version 1");
 	else
-		doctor_answer(ret, DOCTOR_LIMITED, NULL,
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_THROTTLING,
 			"not mounted: limits of CPU and memory are not known");
 }
 
+static void look_at_switches(const struct subject *subject, struct doctor_answer *ret)
+{
+	char folder[PATH_MAX], path[PATH_MAX + 16];
+
+	(void)subject;
+	recordings_folder(folder, sizeof(folder));
+	snprintf(path, sizeof(path), "%s/disable", folder);
+	if (access("/etc/holter/disable", F_OK) == 0)
+		snprintf(path, sizeof(path), "/etc/holter/disable");
+	if (access(path, F_OK) == 0)
+		doctor_limit(ret, DOCTOR_NO, LIMIT_KEPT_OUT,
+			"%.300s is there: no program that starts is recorded", path);
+	else
+		doctor_ok(ret, "no file keeps Holter out");
+}
+
 const struct doctor_check doctor_machine[] = {
-	{"preload library", look_at_library},
-	{"native unwinder", look_at_unwinder},
-	{"safe memory reads", look_at_memory},
-	{"clock", look_at_clock},
-	{"seccomp", look_at_seccomp},
-	{"recordings folder", look_at_folder},
-	{"file size limit", look_at_file_size},
-	{"cgroup", look_at_cgroup},
-	{"other processes", look_at_ptrace},
-	{"attach", look_at_attach},
-	{"perf events", look_at_perf},
-	{"kernel types (BTF)", look_at_types},
-	{NULL, NULL},
+	{"preload library", MODE_PRELOADING, look_at_library},
+	{"kept out", MODE_PRELOADING, look_at_switches},
+	{"clock", MODE_PRELOADING, look_at_clock},
+	{"native unwinder", MODES_ALL, look_at_unwinder},
+	{"safe memory reads", MODES_ALL, look_at_memory},
+	{"seccomp here", MODES_ALL, look_at_seccomp},
+	{"recordings folder", MODES_ALL, look_at_folder},
+	{"file size limit", MODES_ALL, look_at_file_size},
+	{"cgroup", MODES_ALL, look_at_cgroup},
+	{NULL, 0, NULL},
 };

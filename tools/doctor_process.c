@@ -1,255 +1,248 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor_process.c - what can be observed of one running process, from what /proc says about it
- * and from its memory, both read only.
+ * doctor_process.c - what a process is and lives in, whichever way it is observed: its loops, who
+ * else looks at it, its container, its quota, and whether it may be read from outside. Not here:
+ * its files (doctor_program.c), being preloaded (doctor_preload.c).
  *
  * Tier C.
  */
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "arena.h"
+#include "cgroup.h"
+#include "claim.h"
+#include "container.h"
 #include "doctor.h"
-#include "lang.h"
-#include "maps.h"
-#include "memory.h"
-#include "target.h"
+#include "procfs.h"
+#include "subject.h"
 
-enum {
-	MAPS_MAX = 16384,
-	NAMES_MAX = 1 << 20,
-	LANG_BYTES = 16 << 20,
-};
-
-/* Its mappings, with the storage that they need. */
-struct process_maps {
-	struct maps maps;
-	struct map *entries;
-	char *names;
-};
-
-static void proc_path(char *ret, size_t size, pid_t pid, const char *file)
+static void look_at_process(const struct subject *subject, struct doctor_answer *ret)
 {
-	snprintf(ret, size, "/proc/%d/%s", (int)pid, file);
+	char name[64] = "?", state[32] = "?";
+	uid_t uid = (uid_t)subject_number(subject, "Uid:", 10);
+	const struct passwd *entry = getpwuid(uid);
+
+	subject_status(subject, "Name:", name, sizeof(name));
+	subject_status(subject, "State:", state, sizeof(state));
+	doctor_ok(ret, "%s, user %s (%u), state %s, %zu thread%s", name,
+		entry ? entry->pw_name : "without a name", (unsigned)uid, state,
+		subject->thread_count, subject->thread_count == 1 ? "" : "s");
 }
 
-static bool read_status(pid_t pid, const char *field, char *ret, size_t size)
+/* "node by epoll, uv-loop by poll": as many as fit. Returns how many there are. */
+static size_t name_waits(const struct subject *subject, char *ret, size_t size)
 {
-	char path[64];
+	size_t count = 0, used = 0;
 
-	proc_path(path, sizeof(path), pid, "status");
-	return doctor_read(path, field, ret, size);
-}
+	ret[0] = '\0';
+	for (size_t i = 0; i < subject->thread_count; i++) {
+		const struct thread *thread = subject->threads + i;
 
-static void maps_close(struct process_maps *maps)
-{
-	free(maps->entries);
-	free(maps->names);
-}
-
-/* Returns 0 or a negative errno; maps_close in either case. */
-static int maps_open(struct process_maps *ret, pid_t pid)
-{
-	ret->entries = calloc(MAPS_MAX, sizeof(*ret->entries));
-	ret->names = malloc(NAMES_MAX);
-	if (!ret->entries || !ret->names)
-		return -ENOMEM;
-	maps_init(&ret->maps, ret->entries, MAPS_MAX, ret->names, NAMES_MAX);
-	return maps_load(&ret->maps, pid);
-}
-
-static void look_at_process(pid_t pid, struct doctor_answer *ret)
-{
-	char name[64] = "?", state[32] = "?", user[32] = "";
-	const struct passwd *entry;
-	uid_t uid;
-
-	read_status(pid, "Name:", name, sizeof(name));
-	read_status(pid, "State:", state, sizeof(state));
-	read_status(pid, "Uid:", user, sizeof(user));
-	uid = (uid_t)strtoul(user, NULL, 10);
-	entry = getpwuid(uid);
-	doctor_answer(ret, DOCTOR_OK, NULL, "%s, user %s (%u), state %s", name,
-		entry ? entry->pw_name : "without a name", (unsigned)uid, state);
-}
-
-static void answer_kind(
-	struct doctor_answer *ret, enum target_kind kind, const char *program, const char *loader)
-{
-	switch (kind) {
-	case TARGET_USABLE:
-		doctor_answer(ret, DOCTOR_OK, NULL, "%s, loaded by %s", program, loader);
-		break;
-	case TARGET_STATIC:
-		doctor_answer(ret, DOCTOR_NO, "link it dynamically",
-			"%s is linked statically: no library can be loaded into it", program);
-		break;
-	case TARGET_MUSL:
-		doctor_answer(ret, DOCTOR_NO, "use a glibc build of it",
-			"%s runs on musl (%s), and libholter.so is made for glibc", program,
-			loader);
-		break;
-	case TARGET_FOREIGN:
-	case TARGET_NO_PROGRAM:
-		doctor_answer(ret, DOCTOR_NO, "install the x86-64 build of it",
-			"%s is no 64-bit x86-64 program", program);
-		break;
+		if (thread->wait == THREAD_WAITS_NOT)
+			continue;
+		if (used < size)
+			used += (size_t)snprintf(ret + used, size - used, "%s%s by %s",
+				count ? ", " : "", thread->name, thread_wait_name(thread->wait));
+		count++;
 	}
+	return count;
 }
 
-static void look_at_program(pid_t pid, struct doctor_answer *ret)
+static size_t count_calls(const struct subject *subject, int call)
 {
-	char path[64], program[200], loader[200];
-	ssize_t length;
-	int fd;
+	size_t count = 0;
 
-	proc_path(path, sizeof(path), pid, "exe");
-	length = readlink(path, program, sizeof(program) - 1);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (length < 0 || fd < 0) {
-		doctor_denied(ret, "its program");
-	} else {
-		program[length] = '\0';
-		answer_kind(ret, target_kind(fd, loader, sizeof(loader)), program, loader);
-	}
-	if (fd >= 0)
-		close(fd);
+	for (size_t i = 0; i < subject->thread_count; i++)
+		count += subject->threads[i].call == call;
+	return count;
 }
 
-/* AT_SECURE of its auxiliary vector: 1, 0, or a negative errno. */
-static int read_secure(pid_t pid)
+static void look_at_loops(const struct subject *subject, struct doctor_answer *ret)
 {
-	Elf64_auxv_t entry;
-	char path[64];
-	FILE *file;
-	int secure = 0;
+	char waits[200];
+	size_t count = name_waits(subject, waits, sizeof(waits));
 
-	proc_path(path, sizeof(path), pid, "auxv");
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	while (fread(&entry, sizeof(entry), 1, file) == 1 && entry.a_type != AT_NULL) {
-		if (entry.a_type == AT_SECURE)
-			secure = entry.a_un.a_val != 0;
-	}
-	fclose(file);
-	return secure;
-}
-
-static void look_at_privilege(pid_t pid, struct doctor_answer *ret)
-{
-	char no_new[16] = "";
-	int secure = read_secure(pid);
-
-	read_status(pid, "NoNewPrivs:", no_new, sizeof(no_new));
-	if (secure == 1)
-		doctor_answer(ret, DOCTOR_NO, "start it as the user that it becomes",
-			"it gained privilege when it started (setuid, setgid or file "
-			"capabilities): the "
-			"loader ignored LD_PRELOAD");
-	else if (secure < 0)
-		doctor_denied(ret, "whether it gained privilege when it started");
+	if (count)
+		doctor_ok(ret, "%zu thread%s for events (%s); %u epoll descriptor%s", count,
+			count == 1 ? " waits" : "s wait", waits, subject->epolls,
+			subject->epolls == 1 ? "" : "s");
+	else if (subject->epolls)
+		doctor_ok(ret, "%u epoll descriptor%s; no thread waits at this moment",
+			subject->epolls, subject->epolls == 1 ? "" : "s");
+	else if (count_calls(subject, THREAD_CALL_UNKNOWN) || subject->descriptors_error)
+		doctor_denied(ret, "what it waits for");
 	else
-		doctor_answer(ret, DOCTOR_OK, NULL, "none gained at its start%s",
-			no_new[0] == '1' ? "; it can gain none (no_new_privs)" : "");
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_NO_LOOP,
+			"no thread waits for events at this moment, and there is no epoll "
+			"descriptor");
 }
 
-static void look_at_filter(pid_t pid, struct doctor_answer *ret)
+static void look_at_rings(const struct subject *subject, struct doctor_answer *ret)
 {
-	char mode[16];
+	static const char *const words[] = {"/liburing.so", NULL};
+	size_t waits = count_calls(subject, SYS_io_uring_enter);
 
-	if (!read_status(pid, "Seccomp:", mode, sizeof(mode)) || mode[0] == '0')
-		doctor_answer(ret, DOCTOR_OK, NULL, "no filter");
-	else if (mode[0] == '1')
-		doctor_answer(ret, DOCTOR_NO, NULL, "strict mode: it may only read and write");
+	if (subject->descriptors_error)
+		doctor_denied(ret, "its descriptors");
+	else if (subject->rings)
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_IO_URING, "%u ring%s%s", subject->rings,
+			subject->rings == 1 ? "" : "s",
+			waits ? "; a thread waits in one" : "; no thread waits in one");
 	else
-		doctor_answer(ret, DOCTOR_LIMITED,
-			"its filter must allow process_vm_readv and rt_tgsigqueueinfo",
-			"a filter is in force: what it refuses, its recording will note");
+		doctor_ok(ret, "no ring%s",
+			subject_library(subject, words) ? "; liburing is in it" : "");
 }
 
-static void look_at_preload(pid_t pid, struct doctor_answer *ret)
+static void look_at_tracer(const struct subject *subject, struct doctor_answer *ret)
 {
-	struct process_maps maps = {0};
-	const char *library = NULL;
-	int result = maps_open(&maps, pid);
+	pid_t tracer = (pid_t)subject_number(subject, "TracerPid:", 10);
+	struct procfs_stat stat;
 
-	for (size_t i = 0; result == 0 && !library && i < maps.maps.count; i++) {
-		const char *path = maps_path(&maps.maps, maps.maps.entries + i);
-		const char *slash = strrchr(path, '/');
-
-		if (slash && strncmp(slash, "/libholter.so", 13) == 0)
-			library = path;
-	}
-	if (result < 0)
-		doctor_denied(ret, "what is mapped in it");
-	else if (library)
-		doctor_answer(ret, DOCTOR_OK, NULL, "%.300s is in it", library);
+	if (!tracer)
+		doctor_ok(ret, "none");
 	else
-		doctor_answer(ret, DOCTOR_NO, "restart it with: holter run -- PROGRAM",
-			"libholter.so is not in it: it is not being recorded");
-	maps_close(&maps);
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_DEBUGGER, "%s (%d) traces it",
+			procfs_stat(tracer, &stat) == 0 ? stat.name : "a process", (int)tracer);
 }
 
-static void answer_runtime(struct doctor_answer *ret, pid_t pid, const struct maps *maps)
+static void look_at_claims(const struct subject *subject, struct doctor_answer *ret)
 {
-	struct memory_process memory;
-	struct arena arena;
-	struct lang lang;
-	const char *reason = NULL, *caveat;
-	int result;
+	pid_t tool = claim_other(subject->pid);
 
-	if (arena_init(&arena, LANG_BYTES) < 0) {
-		doctor_answer(ret, DOCTOR_LIMITED, NULL, "not looked at: out of memory");
+	if (tool > 0)
+		doctor_trouble(ret, DOCTOR_LIMITED, "wait for it, or end it: both would cost twice",
+			"holter attach (%d) is at work on it", (int)tool);
+	else
+		doctor_ok(ret, "nobody is attached");
+}
+
+static void look_at_container(const struct subject *subject, struct doctor_answer *ret)
+{
+	uint64_t user = procfs_namespace(subject->pid, "user");
+	struct container container;
+	char name[128], namespaces[64];
+
+	container_look(subject->pid, &container);
+	if (container.unsure || !user) {
+		doctor_denied(ret, "its namespaces");
 		return;
 	}
-	memory_process_init(&memory, pid);
-	result = lang_open(&lang,
-		&(struct lang_target){
-			.memory = &memory.memory, .maps = maps, .pid = pid, .arena = &arena},
-		&reason);
-	caveat = result == 0 && lang.ops->caveat ? lang.ops->caveat(lang.state) : NULL;
-	if (caveat)
-		doctor_answer(
-			ret, DOCTOR_LIMITED, NULL, "%s: %s", lang.ops->runtime(lang.state), caveat);
-	else if (result == 0)
-		doctor_answer(ret, DOCTOR_OK, NULL, "%s: a known version, its functions get names",
-			lang.ops->runtime(lang.state));
-	else if (result == -ENOTSUP)
-		doctor_answer(ret, DOCTOR_LIMITED,
-			"use a version of the runtime that this Holter knows",
-			"a language runtime whose functions get no names: %s",
-			reason ? reason : "unknown");
+	container_describe(&container, name, sizeof(name));
+	snprintf(namespaces, sizeof(namespaces), "%s%s%s%s",
+		container.foreign & CONTAINER_PID ? " pid" : "",
+		container.foreign & CONTAINER_MOUNT ? " mount" : "",
+		container.foreign & CONTAINER_NETWORK ? " network" : "",
+		user != procfs_namespace(getpid(), "user") ? " user" : "");
+	if (!namespaces[0])
+		doctor_ok(ret, "none but ours");
+	else if (container.foreign & CONTAINER_MOUNT)
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_OTHER_FILES,
+			"%s: other namespaces (%s), so that its files may be others than here",
+			name[0] ? name : "no container", namespaces + 1);
 	else
-		doctor_answer(ret, DOCTOR_OK, NULL, "native code");
-	arena_done(&arena);
+		doctor_ok(ret, "%s: other namespaces (%s)", name[0] ? name : "no container",
+			namespaces + 1);
 }
 
-static void look_at_runtime(pid_t pid, struct doctor_answer *ret)
+/*
+ * The quota of a control group, microseconds in each period; 0: none. `stat_path` is its cpu.stat.
+ */
+static uint64_t read_quota(const char *stat_path, uint64_t *ret_period)
 {
-	struct process_maps maps = {0};
+	int folder = (int)(strrchr(stat_path, '/') - stat_path);
+	char path[4200], text[64], *end;
+	uint64_t quota;
 
-	if (maps_open(&maps, pid) < 0)
-		doctor_denied(ret, "its memory");
+	snprintf(path, sizeof(path), "%.*s/cpu.max", folder, stat_path);
+	if (doctor_read(path, NULL, text, sizeof(text))) { /* "max 100000", "50000 100000" */
+		quota = strtoull(text, &end, 10);
+		*ret_period = strtoull(end, NULL, 10);
+		return end == text ? 0 : quota;
+	}
+	snprintf(path, sizeof(path), "%.*s/cpu.cfs_period_us", folder, stat_path);
+	if (!doctor_read(path, NULL, text, sizeof(text)))
+		return 0;
+	*ret_period = strtoull(text, NULL, 10);
+	snprintf(path, sizeof(path), "%.*s/cpu.cfs_quota_us", folder, stat_path);
+	if (!doctor_read(path, NULL, text, sizeof(text)) || text[0] == '-')
+		return 0;
+	return strtoull(text, NULL, 10);
+}
+
+static void look_at_quota(const struct subject *subject, struct doctor_answer *ret)
+{
+	static struct cgroup cgroup; /* holds a path: large for a stack */
+	uint64_t quota, period = 0;
+
+	cgroup_open(&cgroup, subject->pid);
+	if (!cgroup.stat_path[0]) {
+		/* The first group of all has no such counters, as it has no quota. */
+		if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
+			doctor_ok(ret, "none: it is in the first group");
+		else
+			doctor_limit(ret, DOCTOR_LIMITED, LIMIT_THROTTLING,
+				"its group's counters are not to be found");
+		return;
+	}
+	quota = read_quota(cgroup.stat_path, &period);
+	if (quota && period)
+		doctor_ok(ret, "%.2f CPUs; %.300s says when it was throttled",
+			(double)quota / (double)period, cgroup.stat_path);
 	else
-		answer_runtime(ret, pid, &maps.maps);
-	maps_close(&maps);
+		doctor_ok(ret, "none of its own group; %.300s says so", cgroup.stat_path);
+}
+
+static bool is_dumpable(const struct subject *subject)
+{
+	struct stat status;
+	char path[64];
+
+	/* The folder belongs to root unless the process is dumpable (proc(5)). */
+	snprintf(path, sizeof(path), "/proc/%d", (int)subject->pid);
+	return stat(path, &status) < 0 || status.st_uid != 0 ||
+	       subject_number(subject, "Uid:", 10) == 0;
+}
+
+static void look_at_memory(const struct subject *subject, struct doctor_answer *ret)
+{
+	int result = subject_read_memory(subject);
+
+	if (result == 0) {
+		doctor_ok(ret, "can be read");
+		return;
+	}
+	doctor_limit(ret, DOCTOR_LIMITED, LIMIT_NO_ACCESS,
+		"cannot be read: %s%s; functions of language runtimes have no names",
+		strerror(-result), is_dumpable(subject) ? "" : " (it is not dumpable)");
+	ret->denied = true;
+}
+
+static void look_at_calls(const struct subject *subject, struct doctor_answer *ret)
+{
+	if (!count_calls(subject, THREAD_CALL_UNKNOWN)) {
+		doctor_ok(ret, "can be read");
+		return;
+	}
+	doctor_limit(ret, DOCTOR_NO, LIMIT_NO_ACCESS, "cannot be read: neither waits nor stacks");
+	ret->denied = true;
 }
 
 const struct doctor_check doctor_process[] = {
-	{"process", look_at_process},
-	{"program", look_at_program},
-	{"privilege", look_at_privilege},
-	{"seccomp", look_at_filter},
-	{"preloaded", look_at_preload},
-	{"runtime", look_at_runtime},
-	{NULL, NULL},
+	{"process", MODES_ALL, look_at_process},
+	{"event loop", MODES_ALL, look_at_loops},
+	{"io_uring", MODES_ALL, look_at_rings},
+	{"tracer", MODES_ALL, look_at_tracer},
+	{"container", MODES_ALL, look_at_container},
+	{"cpu quota", MODES_ALL, look_at_quota},
+	{"attached", MODES_ATTACHING, look_at_claims},
+	{"its memory", MODES_ATTACHING, look_at_memory},
+	{"its system calls", MODE_POLLING, look_at_calls},
+	{NULL, 0, NULL},
 };

@@ -23,7 +23,7 @@ static const struct command *const commands[] = {
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
-static const struct command *find_command(const char *name)
+const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i]->name, name) == 0)
@@ -70,7 +70,7 @@ static int help(const char *name)
 		print_overview(stdout);
 		return STATUS_OK;
 	}
-	command = find_command(name);
+	command = command_find(name);
 	if (!command)
 		return complain_about(name);
 	command_help(stdout, command);
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 		print_options(stdout);
 		return STATUS_OK;
 	}
-	command = find_command(argv[1]);
+	command = command_find(argv[1]);
 	if (!command)
 		return complain_about(argv[1]);
 	if (asks_for_help(command, argc - 1, argv + 1))

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "arena.h"
 #include "lang.h"
 #include "maps.h"
 #include "memory.h"
 #include "procfs.h"
+#include "recorder.h"
 
 enum {
 	MAPS_MAX = 16384,
@@ -29,12 +29,6 @@ struct mappings {
 	struct maps maps;
 	struct map *entries;
 	char *names;
-};
-
-/* For finding the file that Holter's thread writes to. */
-struct recorder {
-	pid_t pid, tid;
-	char *path; /* PATH_MAX bytes */
 };
 
 const char *process_base_name(const char *path)
@@ -155,30 +149,12 @@ static void identify_runtime(
 	arena_done(&arena);
 }
 
-static int look_for_recording(void *context, int number)
-{
-	const struct recorder *recorder = context;
-	char name[64], path[96];
-	struct stat link, file;
-
-	/* The one regular file that the thread may write to; its table is its own. */
-	snprintf(name, sizeof(name), "task/%d/fd/%d", (int)recorder->tid, number);
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)recorder->pid, name);
-	if (lstat(path, &link) < 0 || !(link.st_mode & S_IWUSR) || stat(path, &file) < 0 ||
-		!S_ISREG(file.st_mode))
-		return 0;
-	return procfs_link(recorder->pid, name, recorder->path, PATH_MAX) > 0;
-}
-
 /* Holter's library is in the process: which file does it write? */
 static void find_recording(const struct process *process, struct process_identity *ret)
 {
-	char folder[64], path[PATH_MAX] = "", *target = ret->file;
-	struct recorder recorder = {process->pid, process->recorder, path};
+	char path[PATH_MAX] = "", *target = ret->file;
 
-	snprintf(folder, sizeof(folder), "/proc/%d/task/%d/fd", (int)process->pid,
-		(int)process->recorder);
-	if (procfs_each(folder, look_for_recording, &recorder) <= 0)
+	if (recorder_file(process->pid, process->recorder, path, sizeof(path)) < 0)
 		return;
 	if (ret->container.foreign & CONTAINER_MOUNT &&
 		snprintf(target, sizeof(ret->file), "/proc/%d/root%s", (int)process->pid, path) <

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limit.c - see limit.h. Why a limit is one, ARCHITECTURE.md says at more length. Tier C. */
+#include "limit.h"
+
+const struct limit limits[LIMITS] = {
+	[LIMIT_STATIC] = {"static-program", MODE_PRELOADING, "Programs that are linked statically.",
+		"They have no loader that would load a library.",
+		"link it dynamically, or attach to it", "program"},
+	[LIMIT_MUSL] = {"musl", MODE_PRELOADING, "Programs that run on musl (Alpine).",
+		"libholter.so is made for glibc, and musl's loader cannot load it.",
+		"use a glibc build of it, or attach to it", "program"},
+	[LIMIT_FOREIGN] = {"foreign-program", MODES_ALL, "Programs that are not for 64-bit x86-64.",
+		"Registers, calls and signal frames of x86-64 are the only ones that Holter knows.",
+		"use its x86-64 build", "architecture"},
+	[LIMIT_PRIVILEGED] = {"gains-privilege", MODE_PRELOADING,
+		"Programs that gain privilege when they start: setuid, setgid, file capabilities.",
+		"For these the loader ignores LD_PRELOAD.", "start it as the user that it becomes",
+		"privilege"},
+	[LIMIT_NOT_PRELOADED] = {"not-preloaded", MODE_PRELOADING,
+		"Processes that were started without the library.",
+		"Nothing is ever injected into a running process.",
+		"restart it with: holter run -- PROGRAM", "preloaded"},
+	[LIMIT_KEPT_OUT] = {"kept-out", MODE_PRELOADING,
+		"Programs that start while a file keeps Holter out.",
+		"/etc/holter/disable and `disable` in the folder of recordings are there for that.",
+		"remove the file", "kept out"},
+	[LIMIT_NO_LOOP] = {"no-loop", MODES_ALL,
+		"Programs that do not wait for events, such as a server with a thread for each "
+		"connection.",
+		"A stall is a long time between two waits on one descriptor: without waits there "
+		"are no turns.",
+		"mark the loop with holter/holter.h where it waits by other means", "event loop"},
+	[LIMIT_IO_URING] = {"io-uring", MODES_ALL,
+		"Waits by io_uring, and what the kernel does for requests in its rings.",
+		"The process enters the kernel without a call that is watched, or not at all.",
+		"switch io_uring off for the time of the recording (Node: UV_USE_IO_URING=0)",
+		"io_uring"},
+	[LIMIT_RAW_CALLS] = {"raw-system-calls", MODE_PRELOADING,
+		"Waits by system calls that the program makes without libc's functions.",
+		"The library sees calls of functions, not of the kernel.",
+		"attach to it, where the kernel itself tells", NULL},
+	[LIMIT_GO] = {"go", MODES_ALL, "Stalls in Go programs.",
+		"Go makes its system calls itself and moves its tasks between threads: no thread "
+		"has turns of its own.",
+		"use Go's own execution tracer", "go"},
+	[LIMIT_DEEPBIND] = {"deepbind", MODE_PRELOADING,
+		"Waits inside libraries that were loaded with RTLD_DEEPBIND.",
+		"Their calls are bound to libc before any library that was preloaded.",
+		"attach to it, where the kernel itself tells", NULL},
+	[LIMIT_OTHER_PROCESSES] = {"other-processes", MODES_ALL,
+		"What happens in other processes: a database, a child, a peer.",
+		"Each process has a recording of its own.",
+		"record those as well; a stall that waits for one says so", NULL},
+	[LIMIT_HELPERS] = {"helpers", MODE_PRELOADING,
+		"Processes that neither wait twice and listen nor wait ten times on one "
+		"descriptor.",
+		"The library stays inert in helpers and scripts, which inherit it.",
+		"nothing: a server gets past this at once", NULL},
+	[LIMIT_SHORT_STALLS] = {"short-stalls", MODES_ALL,
+		"Stacks of turns that are shorter than the threshold (50 ms by default).",
+		"Such turns are counted in a histogram only; that is why recording costs next to "
+		"nothing.",
+		"record with a lower --threshold", NULL},
+	[LIMIT_SIGNALS_TAKEN] = {"signals-taken", MODE_PRELOADING,
+		"Stacks of running threads in programs that handle both SIGURG and SIGWINCH.",
+		"These are the two signals that harm nobody who does not expect them; a handler of "
+		"the program's stays in place.",
+		"leave one of the two to Holter; stalls are timed, and sleeping threads have "
+		"stacks",
+		"signals"},
+	[LIMIT_SIGNAL_BLOCKED] = {"signal-blocked", MODE_PRELOADING,
+		"Stacks of running threads that have Holter's signal blocked.",
+		"It is unblocked once, in a thread that becomes a loop; who blocks it later means "
+		"to, and a signalfd would get it.",
+		"unblock SIGURG or SIGWINCH in the loop's thread", "signals"},
+	[LIMIT_SMALL_STACKS] = {"small-stacks", MODE_PRELOADING,
+		"Stacks of loops that run on less than 64 KiB of stack. A coroutine's own small "
+		"stack is not recognised, and needs an alternate signal stack.",
+		"The kernel writes a signal's frame, up to 11 KiB, before any handler can look.",
+		"give the thread 64 KiB or an alternate signal stack, or record with --no-signals",
+		NULL},
+	[LIMIT_FILTER] = {"seccomp-filter", MODE_PRELOADING,
+		"Whatever needs a system call that a seccomp filter of the container or service "
+		"refuses.",
+		"A filter that was there before the program cannot be read from inside.",
+		"let it allow process_vm_readv and rt_tgsigqueueinfo; HOLTER_DISABLE=1 where it "
+		"kills",
+		"seccomp"},
+	[LIMIT_LATE_FILTER] = {"late-filter", MODE_PRELOADING,
+		"What happens after the program has put itself under a seccomp filter.",
+		"The library stands aside before, so that no call of its own can be the one that "
+		"is killed; a filter that is set without libc cannot be foreseen.",
+		"record without the filter; HOLTER_DISABLE=1 where it is set without libc", NULL},
+	[LIMIT_DROPPED_ROOT] = {"dropped-root", MODE_PRELOADING,
+		"Stacks of sleeping threads in processes that gave up root (workers of nginx).",
+		"/proc/self/task/T/syscall is closed to a process that is not dumpable.",
+		"start it as the user that it becomes, to see what it sleeps in", "privilege"},
+	[LIMIT_OTHER_TOOLS] = {"other-tools", MODE_PRELOADING,
+		"Time that belongs to sanitizers, profilers and tracers in the same process.",
+		"They hook the same functions or signals, and slow the process down.",
+		"record without them", "other tools"},
+	[LIMIT_DEBUGGER] = {"debugger", MODES_ALL,
+		"Stalls that are not the program's own, but stops by a debugger or tracer.",
+		"A thread that is stopped looks like one that hangs.",
+		"let the debugger or strace go", "tracer"},
+	[LIMIT_RUNTIME] = {"runtime-names", MODES_ALL,
+		"Function names of language runtimes other than Node.js 18 to 26 and CPython 3.9 "
+		"to 3.13. Of other versions of these some names may be missing.",
+		"Frames are read from the runtime's memory, whose layout differs by version.",
+		"use a version that is known; native functions are named in any case", "runtime"},
+	[LIMIT_MEMORY] = {"memory-refused", MODES_ALL,
+		"Names of JavaScript and Python functions where process_vm_readv is refused.",
+		"Nothing else reads memory that may vanish without the danger of a fault.",
+		"allow process_vm_readv in the container's seccomp profile", "safe memory reads"},
+	[LIMIT_UNWINDER] = {"no-unwinder", MODES_ALL,
+		"Callers of native functions without frame pointers, where libunwind is missing.",
+		"libunwind is loaded if it is there; it is no hard dependency.",
+		"install libunwind8", "native unwinder"},
+	[LIMIT_JIT] = {"foreign-jit", MODES_ALL,
+		"Names of code that other just-in-time compilers have made (Java, PHP, LuaJIT, "
+		".NET).",
+		"Only the compiler knows what lies where.",
+		"let it write a perf map (/tmp/perf-PID.map); Java: -XX:+DumpPerfMapAtExit, .NET: "
+		"DOTNET_PerfMapEnabled=1",
+		"generated code"},
+	[LIMIT_STRIPPED] = {"stripped", MODES_ALL,
+		"Names of a program's own native functions when it was stripped.",
+		"Only what it exports has a name then; the rest is shown as module+0xoffset.",
+		"install its debug symbols (-dbgsym), or build it without strip", "symbols"},
+	[LIMIT_REPLACED] = {"replaced-files", MODES_ALL,
+		"Names from programs and libraries that were replaced while the process ran.",
+		"The file is no longer the one that runs: the build id tells.",
+		"restart the process, or keep the old file and name its folder by --symbols",
+		"files"},
+	[LIMIT_OTHER_FILES] = {"other-files", MODES_ALL,
+		"Names from files that are not where the report is made: of a container, of "
+		"another host.",
+		"A recording has the paths and build ids of native code, not its symbols.",
+		"report with --symbols /proc/PID/root, or inside the container", "container"},
+	[LIMIT_THROTTLING] = {"throttling", MODES_ALL,
+		"Whether the CPU quota of a control group held the process back, where the group's "
+		"counters are not mounted.",
+		"Such time is then called waiting for a CPU.",
+		"mount the cgroup file system in the container", "cpu quota"},
+	[LIMIT_STALLS_ONLY] = {"stalls-only", MODES_ALL, "Heap growth and connection pools.",
+		"This version records stalls only.", "nothing, in this version", NULL},
+	[LIMIT_EINTR] = {"interrupted-calls", MODE_PRELOADING,
+		"System calls made through syscall(2) may return EINTR because of Holter.",
+		"An interrupted call is set back and made again where its number can be read from "
+		"the code; behind syscall(2) it cannot. The recording counts these.",
+		"record with --no-signals", NULL},
+	[LIMIT_BEFORE] = {"before-attaching", MODES_ATTACHING,
+		"What happened before. A hang is known \"since attaching, at least\".",
+		"Nothing watched the process then.", "start it with holter run, for the next time",
+		NULL},
+	[LIMIT_KERNEL] = {"old-kernel", MODE_PROBES,
+		"Processes on kernels before 5.11; before 5.17 parts are missing.",
+		"Ring buffers came with 5.8, storage for tasks with 5.11, loops with 5.17.",
+		"use holter run, or holter attach --method=poll", "kernel"},
+	[LIMIT_NO_BTF] = {"no-btf", MODE_PROBES,
+		"Processes on kernels that do not describe their types (/sys/kernel/btf/vmlinux).",
+		"The probes find the kernel's fields by that description.",
+		"use a kernel with CONFIG_DEBUG_INFO_BTF, or holter attach --method=poll",
+		"kernel types (BTF)"},
+	[LIMIT_NO_BPF] = {"no-bpf", MODE_PROBES,
+		"Processes, for users without CAP_BPF and CAP_PERFMON, and where bpf(2) is "
+		"refused.",
+		"The kernel loads tracing programs for these only.",
+		"use sudo; without it: holter attach --method=poll", "bpf(2)"},
+	[LIMIT_NO_PERF] = {"no-perf-events", MODE_PROBES,
+		"Stacks of threads that run, where perf events of all CPUs are refused.",
+		"The clock that samples a running thread is a perf event.",
+		"use sudo (CAP_PERFMON); without it stalls are timed, and sleeping threads have "
+		"stacks",
+		"perf events"},
+	[LIMIT_NO_TRACEFS] = {"no-tracefs", MODE_PROBES,
+		"Waits, where the kernel's tracepoints of system calls cannot be found.",
+		"Their numbers are files in tracefs.",
+		"as root: mount -t tracefs tracefs /sys/kernel/tracing; without it: holter attach "
+		"--method=poll",
+		"tracepoints"},
+	[LIMIT_LOCKDOWN] = {"lockdown", MODE_PROBES,
+		"Processes on machines that are locked down for confidentiality.",
+		"The kernel then lets no program read its memory.",
+		"use holter run, or holter attach --method=poll", "lockdown"},
+	[LIMIT_USER_NAMESPACE] = {"user-namespace", MODE_PROBES,
+		"Processes, from inside a user namespace (a rootless container).",
+		"Capabilities of a user namespace do not count for tracing.",
+		"attach from the host", "user namespace"},
+	[LIMIT_NO_ACCESS] = {"no-access", MODES_ATTACHING,
+		"Processes of other users, and such as are not dumpable.",
+		"Reading their memory and system calls is what CAP_SYS_PTRACE is for.",
+		"use sudo (CAP_SYS_PTRACE); without it own processes can be attached to where Yama "
+		"allows it",
+		"its memory"},
+	[LIMIT_HIDDEN] = {"hidden-processes", MODES_ATTACHING,
+		"Processes of other users, where /proc is mounted with hidepid.",
+		"Their folders cannot be opened, or are not even listed.",
+		"use sudo (CAP_SYS_PTRACE), or be in the group of the mount's option gid", "/proc"},
+	[LIMIT_POLLING] = {"polling", MODE_POLLING,
+		"Stacks of threads that run; stalls shorter than the time between two looks; why a "
+		"thread had to wait for a CPU.",
+		"/proc gives the stack pointer of a thread that sleeps, and no more.",
+		"attach with the capabilities that eBPF needs, or use holter run", NULL},
+};
+
+const char *limit_modes(unsigned modes)
+{
+	switch (modes) {
+	case MODE_PRELOADING:
+		return "preload";
+	case MODE_PROBES:
+		return "attach by eBPF";
+	case MODE_POLLING:
+		return "attach by polling";
+	case MODES_ATTACHING:
+		return "attach";
+	default:
+		return "both";
+	}
+}
