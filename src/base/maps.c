@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "format.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sys.h"
 
 void maps_init(
@@ -92,13 +92,13 @@ static void forget(struct maps *maps)
 
 int maps_load(struct maps *maps, pid_t pid)
 {
-	char path[PROCFS_PATH_BYTES], buffer[8192];
+	char path[PROC_PATH_BYTES], buffer[8192];
 	size_t held = 0;
 	int64_t got;
 	int fd;
 
 	forget(maps);
-	procfs_path(path, sizeof(path), pid, "/maps");
+	proc_path(path, sizeof(path), pid, "/maps");
 	fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;

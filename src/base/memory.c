@@ -104,6 +104,34 @@ void memory_cache_drop(struct memory_cache *cache)
 		cache->pages[i].address = 0;
 }
 
+static int64_t patched_read(struct memory *memory, uint64_t address, void *buffer, size_t length)
+{
+	const struct memory_patched *patched = (const struct memory_patched *)memory;
+	int64_t got = patched->source->read(patched->source, address, buffer, length);
+
+	for (size_t i = 0; i < patched->count; i++) {
+		const struct memory_patch *patch = &patched->patches[i];
+		uint64_t from = patch->address > address ? patch->address : address;
+		uint64_t to = patch->address + patch->length;
+
+		if (to > address + length)
+			to = address + length;
+		if (from >= to)
+			continue;
+		memcpy((uint8_t *)buffer + (from - address), patch->bytes + (from - patch->address),
+			to - from);
+		/* It may be all that is left of what was there. */
+		if (got >= 0 && from - address <= (uint64_t)got && to - address > (uint64_t)got)
+			got = (int64_t)(to - address);
+	}
+	return got;
+}
+
+void memory_patched_init(struct memory_patched *patched, struct memory *source)
+{
+	*patched = (struct memory_patched){.memory = {.read = patched_read}, .source = source};
+}
+
 int memory_exact(struct memory *memory, uint64_t address, void *buffer, size_t length)
 {
 	return memory->read(memory, address, buffer, length) == (int64_t)length ? 0 : -EFAULT;

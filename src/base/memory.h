@@ -48,6 +48,23 @@ void memory_cache_init(struct memory_cache *cache, struct memory *source, struct
 /* Forgets every page: call it before each sample, whose memory is newer than the cache. */
 void memory_cache_drop(struct memory_cache *cache);
 
+/* What some bytes of another memory were at an earlier moment. */
+struct memory_patch {
+	uint64_t address;
+	const uint8_t *bytes;
+	size_t length;
+};
+
+/* Another memory with patches over it. The patches are borrowed. */
+struct memory_patched {
+	struct memory memory;
+	struct memory *source;
+	const struct memory_patch *patches;
+	size_t count;
+};
+
+void memory_patched_init(struct memory_patched *patched, struct memory *source);
+
 /* Reads exactly length bytes. Returns 0, or -EFAULT with the buffer's content unspecified. */
 int memory_exact(struct memory *memory, uint64_t address, void *buffer, size_t length);
 int memory_u64(struct memory *memory, uint64_t address, uint64_t *ret);

@@ -106,6 +106,26 @@ static size_t capture_asleep(void *lang, uint32_t tid, struct unwind_slot *slots
 	return capture_sig(lang, 0, 0, 0, slots, capacity);
 }
 
+static void chase(const void *lang, struct lang_chase *ret)
+{
+	const struct cpython_layout *layout = &((const struct cpython *)lang)->image.layout;
+
+	*ret = (struct lang_chase){
+		.kind = LANG_CHASE_CHAIN,
+		.first = layout->thread_frame,
+		.next = layout->frame_previous,
+		.outer_first = layout->call_frame,
+		.outer_next = layout->call_previous,
+		.has_outer = layout->chain == CPYTHON_CHAIN_CALLS,
+	};
+}
+
+static uint64_t anchor(void *lang, uint32_t tid)
+{
+	prepare(lang, tid);
+	return ((const struct cpython *)lang)->thread.address;
+}
+
 /* --- naming --------------------------------------------------------------------------------------
  */
 
@@ -238,5 +258,7 @@ const struct lang_ops lang_cpython = {
 	.prepare = prepare,
 	.capture_sig = capture_sig,
 	.capture_asleep = capture_asleep,
+	.chase = chase,
+	.anchor = anchor,
 	.beside = beside,
 };

@@ -43,6 +43,31 @@ struct lang_cursor {
 };
 
 /*
+ * What of a running thread will have moved when it is looked at from another process: who takes the
+ * sample copies it along, and lays it over the target's memory. Offsets in bytes.
+ */
+enum lang_chase_kind {
+	LANG_CHASE_NONE,
+	/* Along the frame pointers, the object that a frame points to at `object`, if that and
+	 * what is at `witness` are tagged pointers (they end in binary 01). */
+	LANG_CHASE_FRAMES,
+	/* Structures from an anchor of the thread on: the first pointer is in the anchor at
+	 * `first`, the next one in a structure at `next`. With has_outer the first one leads to
+	 * another chain (`outer_next`), whose first structure points to this one at `outer_first`.
+	 */
+	LANG_CHASE_CHAIN,
+};
+
+enum { LANG_CHASE_BYTES = 120 }; /* of each object or structure, from its start */
+
+struct lang_chase {
+	enum lang_chase_kind kind;
+	int32_t object, witness;
+	uint32_t first, next, outer_first, outer_next;
+	bool has_outer;
+};
+
+/*
  * A runtime keeps its frames on the native stack (V8: owns, step, resync, frame) or beside it
  * (CPython: beside). Members that do not apply to it are null.
  */
@@ -80,9 +105,16 @@ struct lang_ops {
 	/* The next capture_sig will be on this thread. Holter's thread, before the signal. */
 	void (*prepare)(void *lang, uint32_t tid);
 	/* The same of a thread that sleeps, from Holter's thread, through memory alone; who calls
-	 * it makes sure that the thread slept all the while. */
+	 * it makes sure that the thread slept all the while, or has laid over the memory what
+	 * chase asks for. */
 	size_t (*capture_asleep)(
 		void *lang, uint32_t tid, struct unwind_slot *slots, size_t capacity);
+	/* What to copy with a sample of another process. */
+	void (*chase)(const void *lang, struct lang_chase *ret);
+	/* The anchor of a thread's chain; 0: it has none. */
+	uint64_t (*anchor)(void *lang, uint32_t tid);
+	/* Whether a native frame with this pc is a garbage collection. */
+	bool (*collects)(void *lang, uint64_t pc);
 	/*
 	 * Names the next of the frames that run in a native frame, innermost first. `caller` is the
 	 * native frame after it; null: none was found, and all frames that are left belong here.

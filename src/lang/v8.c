@@ -102,6 +102,25 @@ static size_t capture_sig(const void *lang, uint64_t fp, uint64_t sp, uint64_t s
 		&v8->image.layout, v8->target.pid, fp, sp, stack_end, slots, capacity);
 }
 
+/* A frame's function moves while it is young; what it points to hardly ever does. */
+static void chase(const void *lang, struct lang_chase *ret)
+{
+	const struct v8_layout *layout = &((const struct v8 *)lang)->image.layout;
+
+	*ret = (struct lang_chase){
+		.kind = LANG_CHASE_FRAMES,
+		.object = layout->fp_function,
+		.witness = layout->fp_context,
+	};
+}
+
+static bool collects(void *lang, uint64_t pc)
+{
+	const struct v8_range *collector = &((const struct v8 *)lang)->image.collector;
+
+	return pc > collector->start && pc <= collector->end;
+}
+
 /* What is known of a frame on the way to its name. */
 struct naming {
 	struct v8 *v8;
@@ -410,4 +429,6 @@ const struct lang_ops lang_v8 = {
 	.resync = v8_resync,
 	.frame = frame,
 	.capture_sig = capture_sig,
+	.chase = chase,
+	.collects = collects,
 };

@@ -204,15 +204,42 @@ bool v8_image_is_builtin(const struct v8_image *image, uint64_t pc)
 	return false;
 }
 
+/* v8::internal::Heap::CollectGarbage, to V8 14 and in it. */
+static const char *const collectors[] = {
+	"_ZN2v88internal4Heap14CollectGarbageENS0_15AllocationSpaceENS0_"
+	"23GarbageCollectionReasonENS_"
+	"15GCCallbackFlagsE",
+	"_ZN2v88internal4Heap14CollectGarbageENS0_15AllocationSpaceENS0_"
+	"23GarbageCollectionReasonENS_"
+	"15GCCallbackFlagsENS0_21PerformHeapLimitCheckENS0_34PerformIneffectiveMarkCompactCheckE",
+};
+
+static void set_collector(struct v8_image *image, uint64_t address, uint64_t size)
+{
+	image->collector = (struct v8_range){address, address + size};
+}
+
+static void find_collector(struct v8_image *image, struct memory *memory)
+{
+	uint64_t address, size;
+
+	for (size_t i = 0; i < sizeof(collectors) / sizeof(collectors[0]); i++) {
+		if (!image_symbol(&image->image, memory, collectors[i], &address, &size))
+			set_collector(image, address, size);
+	}
+}
+
 /* What is not among the dynamic symbols, from the file's own; a stripped file has none. */
 static void find_in_file(
 	struct v8_image *image, const struct lang_target *target, const struct map *map)
 {
-	enum { BLOB_CODE, BLOB_SIZE, BYTECODE_SIZES, COUNT };
+	enum { BLOB_CODE, BLOB_SIZE, BYTECODE_SIZES, COLLECTOR, COLLECTOR_14, COUNT };
 	struct elf_file_symbol symbols[COUNT] = {
 		[BLOB_CODE] = {.name = "v8_Default_embedded_blob_code_"},
 		[BLOB_SIZE] = {.name = "v8_Default_embedded_blob_code_size_"},
 		[BYTECODE_SIZES] = {.name = BYTECODE_SIZES_SYMBOL},
+		[COLLECTOR] = {.name = collectors[0]},
+		[COLLECTOR_14] = {.name = collectors[1]},
 	};
 	uint64_t bias = image->image.bias;
 	int fd = open_module(image, target, map);
@@ -228,6 +255,10 @@ static void find_in_file(
 	if (!image->sizes.sizes && symbols[BYTECODE_SIZES].found)
 		read_bytecode_sizes(image, target->memory, bias + symbols[BYTECODE_SIZES].value,
 			symbols[BYTECODE_SIZES].size);
+	for (size_t i = COLLECTOR; i < COUNT; i++) {
+		if (symbols[i].found)
+			set_collector(image, bias + symbols[i].value, symbols[i].size);
+	}
 }
 
 static void read_rest(
@@ -238,6 +269,7 @@ static void read_rest(
 	read_runtime(image, target->memory);
 	complete = find_blob(image, target->memory);
 	complete &= find_bytecode_sizes(image, target->memory);
+	find_collector(image, target->memory);
 	if (!complete)
 		find_in_file(image, target, map);
 	v8_image_refresh(image, target);

@@ -27,6 +27,8 @@ struct v8_image {
 	uint64_t blob_address, blob_variable; /* where [0] is, or where a pointer to it is; or 0 */
 	uint64_t blob_size_variable;
 	size_t blob_count; /* 0: not found; then no pc is known to be a builtin's */
+	struct v8_range
+		collector; /* the function under which all collections run; 0, 0: not found */
 	uint8_t bytecode_sizes[V8_BYTECODE_SIZES_MAX];
 	struct v8_bytecode_sizes sizes; /* points to bytecode_sizes, or empty */
 };

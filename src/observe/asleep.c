@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "format.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sys.h"
 
 enum { RED_ZONE = 128 /* below rsp, in use by leaf functions (System V ABI for x86-64, 3.2.2) */ };
@@ -45,10 +45,10 @@ static int parse(const char *text, struct asleep *ret)
 
 int asleep_look(pid_t pid, uint32_t tid, struct asleep *ret)
 {
-	char path[PROCFS_PATH_BYTES], text[256];
+	char path[PROC_PATH_BYTES], text[256];
 	int64_t length;
 
-	procfs_task_path(path, sizeof(path), pid, tid, "/syscall");
+	proc_path_task(path, sizeof(path), pid, tid, "/syscall");
 	length = sys_read_file(path, text, sizeof(text));
 	return length < 0 ? (int)length : parse(text, ret);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "format.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sys.h"
 
 enum { TEXT_BYTES = 4096 };
@@ -65,10 +65,10 @@ static bool try_line(struct cgroup *cgroup, const char *line, size_t length)
 
 void cgroup_open(struct cgroup *ret, pid_t pid)
 {
-	char path[PROCFS_PATH_BYTES], text[TEXT_BYTES];
+	char path[PROC_PATH_BYTES], text[TEXT_BYTES];
 
 	ret->stat_path[0] = '\0';
-	procfs_path(path, sizeof(path), pid, "/cgroup");
+	proc_path(path, sizeof(path), pid, "/cgroup");
 	if (sys_read_file(path, text, sizeof(text)) <= 0)
 		return;
 	for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {

@@ -6,17 +6,17 @@
 #include <sys/stat.h>
 
 #include "format.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sys.h"
 
 /* Whether the name leads to the running file, seen from the process's own root folder. */
 static bool is_running(pid_t pid, const char *name, const struct stat *running)
 {
-	char root[PROCFS_PATH_BYTES], path[sizeof(((struct program *)0)->path) + sizeof(root)];
+	char root[PROC_PATH_BYTES], path[sizeof(((struct program *)0)->path) + sizeof(root)];
 	struct format format;
 	struct stat named = {0};
 
-	procfs_path(root, sizeof(root), pid, "/root");
+	proc_path(root, sizeof(root), pid, "/root");
 	format_init(&format, path, sizeof(path));
 	format_text(&format, root);
 	format_text(&format, name);
@@ -27,12 +27,12 @@ static bool is_running(pid_t pid, const char *name, const struct stat *running)
 
 void program_identify(struct program *ret, pid_t pid, const char *started)
 {
-	char path[PROCFS_PATH_BYTES];
+	char path[PROC_PATH_BYTES];
 	struct stat running = {0};
 	int64_t length;
 
 	*ret = (struct program){0};
-	procfs_path(path, sizeof(path), pid, "/exe");
+	proc_path(path, sizeof(path), pid, "/exe");
 	if (!sys_stat(path, &running))
 		ret->inode = running.st_ino;
 	if (started && *started == '/' && strlen(started) < sizeof(ret->path) &&

@@ -29,6 +29,7 @@ struct module {
 struct stacks {
 	struct stacks_config config;
 	struct memory_process process;
+	struct memory_patched patched;
 	struct memory_cache code, heap;
 	struct maps maps;
 	struct unwinder *unwinder;
@@ -55,7 +56,8 @@ static int open_memory(struct stacks *stacks, struct arena *arena)
 	maps_init(&stacks->maps, entries, MAPS_MAX, names, NAMES_BYTES);
 	memory_process_init(&stacks->process, stacks->config.pid);
 	memory_cache_init(&stacks->code, &stacks->process.memory, code, CODE_PAGES);
-	memory_cache_init(&stacks->heap, &stacks->process.memory, heap, HEAP_PAGES);
+	memory_patched_init(&stacks->patched, &stacks->process.memory);
+	memory_cache_init(&stacks->heap, &stacks->patched.memory, heap, HEAP_PAGES);
 	rc = maps_load(&stacks->maps, stacks->config.pid);
 	if (rc)
 		return rc;
@@ -180,6 +182,13 @@ void stacks_find_stack(
 
 	*ret_start = map && (map->protection & MAP_WRITE) ? map->start : 0;
 	*ret_end = *ret_start ? map->end : 0;
+}
+
+void stacks_patch(struct stacks *stacks, const struct memory_patch *patches, size_t count)
+{
+	stacks->patched.patches = patches;
+	stacks->patched.count = count;
+	memory_cache_drop(&stacks->heap);
 }
 
 static const struct module *module_of(struct stacks *stacks, const struct map *map)
@@ -309,8 +318,19 @@ static void add_with_beside(struct stacks *stacks, struct writer *writer,
 	}
 }
 
-uint32_t stacks_record(
-	struct stacks *stacks, struct writer *writer, const struct unwind_sample *sample)
+static bool collects(const struct stacks *stacks, size_t count)
+{
+	const struct lang_ops *ops = stacks->lang.ops;
+
+	for (size_t i = 0; ops && ops->collects && i < count; i++) {
+		if (ops->collects(stacks->lang.state, stacks->frames[i].pc))
+			return true;
+	}
+	return false;
+}
+
+uint32_t stacks_record(struct stacks *stacks, struct writer *writer,
+	const struct unwind_sample *sample, bool *ret_collects)
 {
 	struct unwind_runtime runtime = {0};
 	struct lang_cursor cursor = {0};
@@ -328,6 +348,8 @@ uint32_t stacks_record(
 	count = unwind(stacks->unwinder, sample, stacks->lang.ops ? &runtime : NULL, stacks->frames,
 		FRAMES_MAX, &end);
 	unlock(stacks);
+	if (ret_collects)
+		*ret_collects = collects(stacks, count);
 	writer_stack_begin(writer);
 	for (size_t i = 0; i < count; i++) {
 		if (owned(stacks, stacks->frames[i].pc))

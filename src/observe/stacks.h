@@ -49,6 +49,14 @@ void stacks_refresh(struct stacks *stacks);
 /* Finds the writable mapping that holds `hint`, that of a thread's stack; 0, 0: it is gone. */
 void stacks_find_stack(
 	const struct stacks *stacks, uint64_t hint, uint64_t *ret_start, uint64_t *ret_end);
-/* Unwinds, names and interns. Returns the stack's id, or 0. */
-uint32_t stacks_record(
-	struct stacks *stacks, struct writer *writer, const struct unwind_sample *sample);
+/*
+ * Lays what was copied with a sample over the memory of the process, for capturing its slots and
+ * for stacks_record; count 0 takes it away. Borrowed until then.
+ */
+void stacks_patch(struct stacks *stacks, const struct memory_patch *patches, size_t count);
+/*
+ * Unwinds, names and interns. Returns the stack's id, or 0. ret_collects (may be null): whether the
+ * runtime was collecting garbage.
+ */
+uint32_t stacks_record(struct stacks *stacks, struct writer *writer,
+	const struct unwind_sample *sample, bool *ret_collects);

@@ -6,14 +6,14 @@
 
 #include "clock.h"
 #include "format.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sys.h"
 
 static int64_t read_task_file(pid_t pid, uint32_t tid, const char *file, char *text, size_t size)
 {
-	char path[PROCFS_PATH_BYTES];
+	char path[PROC_PATH_BYTES];
 
-	procfs_task_path(path, sizeof(path), pid, tid, file);
+	proc_path_task(path, sizeof(path), pid, tid, file);
 	return sys_read_file(path, text, size);
 }
 

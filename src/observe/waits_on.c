@@ -12,7 +12,7 @@
 
 #include "format.h"
 #include "memory.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sys.h"
 
 enum {
@@ -173,11 +173,11 @@ static bool find_in_table(const char *table, uint64_t inode, struct format *out)
 static void format_socket(struct format *out, pid_t pid, uint64_t inode)
 {
 	if (pid != last.pid || inode != last.inode) {
-		char four[PROCFS_PATH_BYTES], six[PROCFS_PATH_BYTES];
+		char four[PROC_PATH_BYTES], six[PROC_PATH_BYTES];
 		struct format text;
 
-		procfs_path(four, sizeof(four), pid, "/net/tcp");
-		procfs_path(six, sizeof(six), pid, "/net/tcp6");
+		proc_path(four, sizeof(four), pid, "/net/tcp");
+		proc_path(six, sizeof(six), pid, "/net/tcp6");
 		format_init(&text, last.text, sizeof(last.text));
 		if (!find_in_table(four, inode, &text) && !find_in_table(six, inode, &text))
 			format_text(&text, "socket");
@@ -190,13 +190,13 @@ static void format_socket(struct format *out, pid_t pid, uint64_t inode)
 /* What stands behind a descriptor: "/path", "pipe:[7]", "socket:[8]", "anon_inode:[eventfd]". */
 static void format_descriptor(struct format *out, pid_t pid, int descriptor)
 {
-	char path[PROCFS_PATH_BYTES], target[WAITS_ON_MAX];
+	char path[PROC_PATH_BYTES], target[WAITS_ON_MAX];
 	struct format format = {.buffer = path, .size = sizeof(path)};
 	int64_t length;
 	uint64_t inode = 0;
 	const char *at = target + strlen("socket:[");
 
-	procfs_path(path, sizeof(path), pid, "/fd/");
+	proc_path(path, sizeof(path), pid, "/fd/");
 	format.length = strlen(path);
 	format_unsigned(&format, (uint64_t)descriptor);
 	length = sys_readlink(path, target, sizeof(target) - 1);
@@ -217,13 +217,13 @@ static void format_lock(struct format *out, pid_t pid, uint64_t address)
 	struct {
 		uint32_t lock, count, owner;
 	} mutex;
-	char path[PROCFS_PATH_BYTES], name[32];
+	char path[PROC_PATH_BYTES], name[32];
 	int64_t length;
 
 	if (!read_memory(pid, address, &mutex, sizeof(mutex)) || mutex.lock != MUTEX_CONTENDED ||
 		mutex.owner == 0)
 		return;
-	procfs_task_path(path, sizeof(path), pid, mutex.owner, "/comm");
+	proc_path_task(path, sizeof(path), pid, mutex.owner, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
 	if (length <= 1)
 		return;

@@ -12,7 +12,7 @@
 
 #include "clock.h"
 #include "format.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "restart.h"
 #include "sys.h"
 #include "usage.h"
@@ -293,11 +293,11 @@ struct task {
 static void read_task(uint32_t tid, struct task *ret)
 {
 	enum { STATE = 3, BLOCKED = 32 };
-	char path[PROCFS_PATH_BYTES], text[640];
+	char path[PROC_PATH_BYTES], text[640];
 	const char *at;
 
 	*ret = (struct task){0};
-	procfs_task_path(path, sizeof(path), own_pid, tid, "/stat");
+	proc_path_task(path, sizeof(path), own_pid, tid, "/stat");
 	if (sys_read_file(path, text, sizeof(text)) <= 0)
 		return;
 	at = strrchr(text, ')'); /* the name before it may hold anything */

@@ -27,7 +27,7 @@
 #include "mark.h"
 #include "output.h"
 #include "pool_watch.h"
-#include "procfs.h"
+#include "proc_path.h"
 #include "sampler.h"
 #include "settings.h"
 #include "stacks.h"
@@ -275,10 +275,10 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 static void declare_loop(struct watch *watch, const struct loop *loop)
 {
 	int32_t descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed);
-	char name[32], path[PROCFS_PATH_BYTES];
+	char name[32], path[PROC_PATH_BYTES];
 	int64_t length;
 
-	procfs_task_path(path, sizeof(path), sys_getpid(), loop->tid, "/comm");
+	proc_path_task(path, sizeof(path), sys_getpid(), loop->tid, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
 	name[length > 0 && name[length - 1] == '\n' ? length - 1 : length > 0 ? length : 0] = '\0';
 	writer_loop(dog.writer, &(struct record_loop){

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "procfs.h"
+#include "proc_path.h"
 
 #include "format.h"
 #include "sys.h"
@@ -14,7 +14,7 @@ static void begin(struct format *path, char *buffer, size_t size, pid_t pid)
 		format_unsigned(path, (uint64_t)pid);
 }
 
-void procfs_path(char *buffer, size_t size, pid_t pid, const char *rest)
+void proc_path(char *buffer, size_t size, pid_t pid, const char *rest)
 {
 	struct format path;
 
@@ -22,7 +22,7 @@ void procfs_path(char *buffer, size_t size, pid_t pid, const char *rest)
 	format_text(&path, rest);
 }
 
-void procfs_task_path(char *buffer, size_t size, pid_t pid, uint32_t tid, const char *rest)
+void proc_path_task(char *buffer, size_t size, pid_t pid, uint32_t tid, const char *rest)
 {
 	struct format path;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * procfs.h - paths below /proc. The own process is "/proc/self": its number may be another one
+ * proc_path.h - paths below /proc. The own process is "/proc/self": its number may be another one
  * where /proc belongs to another pid namespace. Tier A.
  */
 #pragma once
@@ -10,9 +10,9 @@
 #include <sys/types.h>
 
 /* Of most files: those of descriptors need no more either. */
-enum { PROCFS_PATH_BYTES = 64 };
+enum { PROC_PATH_BYTES = 64 };
 
 /* Writes "/proc/PID" and `rest` ("/exe"). What does not fit is cut. */
-void procfs_path(char *buffer, size_t size, pid_t pid, const char *rest);
+void proc_path(char *buffer, size_t size, pid_t pid, const char *rest);
 /* Writes "/proc/PID/task/TID" and `rest`. */
-void procfs_task_path(char *buffer, size_t size, pid_t pid, uint32_t tid, const char *rest);
+void proc_path_task(char *buffer, size_t size, pid_t pid, uint32_t tid, const char *rest);
