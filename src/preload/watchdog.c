@@ -182,7 +182,7 @@ static void take_sample(struct watch *watch, const struct loop *loop)
 	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
 	watch->sampled_until_ns = sampled.taken_ns;
 	watch->sampled_cpu_ns = sampled.cpu_ns;
-	sample.stack = stacks_record(dog.stacks, dog.writer, &sampled.sample);
+	sample.stack = stacks_record(dog.stacks, dog.writer, &sampled.sample, NULL);
 	if (sampled.in_place)
 		sample.on = writer_string(
 			dog.writer, on, waits_on(sys_getpid(), &sampled.asleep, on, sizeof(on)));
