@@ -2,7 +2,8 @@
 """What the tests that run programs share: servers under holter, load, recordings, and TAP.
 
 The build hands in where things are: HOLTER (the tool), HOLTER_LIBRARY (libholter.so), HOLTER_STACKS
-(tests/integration/stacks.c), HOLTER_PROGRAMS (the folder of a test's own programs). tests/run hands in HOLTER_NODE; without it the machine's node is taken.
+(tests/integration/stacks.c), HOLTER_PROGRAMS (the folder of a test's own programs). tests/run hands in HOLTER_NODE; without it
+the machine's node is taken.
 """
 import contextlib
 import json
@@ -25,6 +26,7 @@ LIBRARY = os.environ.get("HOLTER_LIBRARY", "")
 STACKS = os.environ.get("HOLTER_STACKS", "")
 PROGRAMS = pathlib.Path(os.environ.get("HOLTER_PROGRAMS", "."))
 SOAK = float(os.environ.get("HOLTER_SOAK", "0"))  # seconds that a storm is to last; 0: an ordinary test
+NODE_ONLY = os.environ.get("HOLTER_NODE_ONLY") == "1"  # only the cases that run Node (tests/matrix)
 SKIP_STATUS = 77
 
 
@@ -215,8 +217,16 @@ class Recording:
                                      "complete": fields[2] == "complete", "frames": frames})
 
 
+def uses_node(case):
+    """Marks a case in which a Node runs, so that tests/matrix repeats it with each version."""
+    case.uses_node = True
+    return case
+
+
 def run_cases(*cases):
     """Runs functions as TAP cases, named by their first line of documentation; ends the program."""
+    if NODE_ONLY:
+        cases = [case for case in cases if getattr(case, "uses_node", False)]
     print(f"1..{len(cases)}", flush=True)
     good = True
     for number, case in enumerate(cases, 1):

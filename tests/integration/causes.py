@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import (Server, Skip, check, diagnose, free_port, holter, load, node, program, run_cases, severe,
-                     under_holter, without_holter, work_folder)
+                     under_holter, uses_node, without_holter, work_folder)
 
 CAUSES = os.environ.get("HOLTER_CAUSES", "")
 SECONDS = 4
@@ -129,6 +129,7 @@ require('http').createServer((request, response) => {
 """
 
 
+@uses_node
 def collecting():
     """gc: a function whose objects must be collected, and the collections outweigh it"""
     with work_folder() as folder:

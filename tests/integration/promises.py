@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import (LIBRARY, SOAK, Server, check, diagnose, free_port, holter, load, node, preloaded, run_cases, run_program,
-                     severe, under_holter, work_folder)
+                     severe, under_holter, uses_node, work_folder)
 
 LOOPS = os.environ.get("HOLTER_LOOPS", "")
 MS = 1e6
@@ -81,6 +81,7 @@ def load_in_background(port, seconds):
     return child
 
 
+@uses_node
 def thrift():
     """a healthy server in load: at most 50 wake-ups a second, and 1 MB an hour"""
     with work_folder() as folder:

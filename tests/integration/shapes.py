@@ -5,6 +5,7 @@
 The faults and their healthy twins mostly share a server: its quick paths, its other loop, its other process.
 """
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import (LIBRARY, Recording, Server, Skip, check, diagnose, free_port, get, load, node, program, run_cases,
-                     severe, under_holter, without_holter, work_folder)
+                     severe, under_holter, uses_node, without_holter, work_folder)
 
 LOOPS = os.environ.get("HOLTER_LOOPS", "")
 
@@ -62,6 +63,7 @@ require('http').createServer((request, response) => {
 """
 
 
+@uses_node
 def nested():
     """a nested loop of many waits (spawnSync of a chatty child) is a blocking call inside a turn"""
     with work_folder() as folder:
@@ -69,6 +71,7 @@ def nested():
     return only(found, "listFiles", "blocked")["summary"]
 
 
+@uses_node
 def nested_first():
     """a nested loop that waits before the main one: it is not taken for the loop, and start-up is no stall"""
     with work_folder() as folder:
@@ -78,6 +81,7 @@ def nested_first():
         check(all(stall["startup"] or stall["ms"] < 400 for stall in Recording(path).stalls), "a turn never ended")
 
 
+@uses_node
 def nested_after_listen():
     """the same, after it listens: the nested loop is gone when the main one waits, and its turn ends"""
     source = CONVERTING.replace("WHEN", "setImmediate(() => { listFiles(); listFiles(); })")
@@ -117,6 +121,7 @@ if (isMainThread) {
 """
 
 
+@uses_node
 def worker_threads():
     """a worker thread's stall is the worker's; the main thread answers meanwhile and is not blamed"""
     with work_folder() as folder:
@@ -159,6 +164,7 @@ function listen() {
 """
 
 
+@uses_node
 def starting_at_once():
     """a start-up of one long turn is no stall"""
     with work_folder() as folder:
@@ -167,6 +173,7 @@ def starting_at_once():
         check(not severe(diagnose(path)), f"reported: {severe(diagnose(path))}")
 
 
+@uses_node
 def starting_in_turns():
     """a start-up of many turns, by top-level await, is no stall"""
     waits = "for (let i = 0; i < 15; i++) { await new Promise((go) => setTimeout(go, 5)); spin(i > 11 ? 150 : 0); } listen();"
@@ -277,6 +284,7 @@ if (cluster.isPrimary) {
 """
 
 
+@uses_node
 def cluster():
     """node's cluster: a recording for each process; the workers are blamed, the primary is not"""
     with work_folder() as folder:
@@ -299,6 +307,7 @@ def cluster():
                 only(found, "crunchNumbers", "on-cpu")
 
 
+@uses_node
 def npm():
     """npm start: the server is recorded; of npm, the shell and what else runs beside it nothing is reported"""
     port = free_port()
@@ -310,7 +319,7 @@ def npm():
             require('http').createServer((request, response) => response.end(request.url === '/slow' ? sumUp() : 'hello'))
               .listen(process.env.PORT, '127.0.0.1');""")
         environment = {"PORT": str(port), "HOME": str(folder), "npm_config_update_notifier": "false",
-                       **in_folder(folder / "recordings")}
+                       "PATH": f"{pathlib.Path(node()).parent}:{os.environ['PATH']}", **in_folder(folder / "recordings")}
         with Server([program("npm"), "start"], folder, environment, port):
             load(port, 3, root=20, slow=3)
         found = [finding for path in recordings(folder / "recordings").values() for finding in severe(diagnose(path))]
@@ -337,6 +346,7 @@ child.kill()
 """
 
 
+@uses_node
 def no_servers():
     """programs that wait but do not serve: nothing is reported, and what only polls leaves nothing behind"""
     with work_folder() as folder:
