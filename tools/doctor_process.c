@@ -204,8 +204,8 @@ static bool is_dumpable(const struct subject *subject)
 	struct stat status;
 	char path[64];
 
-	/* The folder belongs to root unless the process is dumpable (proc(5)). */
-	snprintf(path, sizeof(path), "/proc/%d", (int)subject->pid);
+	/* Its files belong to root unless it is dumpable; the folder does not tell (proc(5)). */
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)subject->pid);
 	return stat(path, &status) < 0 || status.st_uid != 0 ||
 	       subject_number(subject, "Uid:", 10) == 0;
 }

@@ -175,7 +175,7 @@ const struct limit limits[LIMITS] = {
 		"perf events"},
 	[LIMIT_NO_TRACEFS] = {"no-tracefs", MODE_PROBES,
 		"Waits, where the kernel's tracepoints of system calls cannot be found.",
-		"Their numbers are files in tracefs.",
+		"Their numbers are files in tracefs, which CAP_SYS_ADMIN can mount.",
 		"as root: mount -t tracefs tracefs /sys/kernel/tracing; without it: holter attach "
 		"--method=poll",
 		"tracepoints"},

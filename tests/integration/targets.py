@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that cannot be recorded run all the same, after one line that says why; `holter doctor` says what holds."""
-import json
+"""Programs that cannot be recorded run all the same, after one line that says why."""
 import os
-import shutil
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import HOLTER, Skip, check, holter, program, run_cases, without_holter, work_folder
+from harness import HOLTER, Skip, check, program, run_cases, without_holter, work_folder
 
 SOURCE = '#include <stdio.h>\nint main(void) { puts("ran"); return 7; }\n'
 NOBODY = 65534
@@ -83,78 +80,4 @@ def setuid():
         return check_runs([path], folder, "gains privilege")
 
 
-def doctor(*arguments):
-    done = holter("doctor", "--json", *arguments)
-    check(done.returncode == 0, f"ended with {done.returncode}: {done.stderr}")
-    answer = json.loads(done.stdout)
-    return {check["name"]: check for check in answer["machine"] + answer.get("process", [])}
-
-
-def asleep(pid):
-    with open(f"/proc/{pid}/syscall") as file:
-        return file.read().split()[0] in ("35", "230")  # nanosleep, clock_nanosleep
-
-
-def doctor_machine():
-    """doctor tries this machine, and is honest about attach"""
-    checks = doctor()
-    check(checks["preload library"]["status"] == "ok", checks["preload library"])
-    check(checks["safe memory reads"]["status"] == "ok", checks["safe memory reads"])
-    check(checks["attach"]["status"] == "no" and checks["attach"]["advice"], checks["attach"])
-    done = holter("doctor", environment={"HOLTER_DIR": "/proc/holter"})
-    check("no       recordings folder" in done.stdout, done.stdout)
-
-
-def doctor_process():
-    """doctor tells a recorded process from one that is not"""
-    sleep = [program("sleep"), "60"]
-    with work_folder() as folder:
-        for command, preloaded in ((sleep, "no"), ([HOLTER, "run", "-o", folder / "x.holter", "--", *sleep], "ok")):
-            process = subprocess.Popen(command, env=without_holter())
-            try:
-                # Until it has become the program, and the loader is done.
-                while not os.readlink(f"/proc/{process.pid}/exe").endswith("sleep") or not asleep(process.pid):
-                    time.sleep(0.01)
-                checks = doctor("-p", process.pid)
-            finally:
-                process.kill()
-                process.wait()
-            check(checks["preloaded"]["status"] == preloaded, checks["preloaded"])
-            check(checks["runtime"]["what"] == "native code", checks["runtime"])
-
-
-def doctor_static():
-    """doctor on a static process, and on one that is gone"""
-    with work_folder() as folder:
-        (folder / "wait.c").write_text("#include <unistd.h>\nint main(void) { return sleep(60); }\n")
-        done = subprocess.run([program("gcc"), "-static", folder / "wait.c", "-o", folder / "wait"], capture_output=True)
-        if done.returncode:
-            raise Skip("gcc cannot link statically here")
-        process = subprocess.Popen([folder / "wait"])
-        checks = doctor("-p", process.pid)
-        process.kill()
-        process.wait()
-        check(checks["program"]["status"] == "no" and "statically" in checks["program"]["what"], checks["program"])
-        gone = holter("doctor", "-p", process.pid)
-        check(gone.returncode == 4 and len(gone.stderr.splitlines()) == 1, f"{gone.returncode}: {gone.stderr}")
-
-
-def doctor_node():
-    """doctor knows Node and its version"""
-    node = shutil.which("node")
-    if not node:
-        raise Skip("no node here")
-    process = subprocess.Popen([node, "-e", "console.log('up'); setInterval(() => {}, 1000)"], stdout=subprocess.PIPE,
-                               env=without_holter())
-    try:
-        process.stdout.readline()
-        runtime = doctor("-p", process.pid)["runtime"]
-    finally:
-        process.kill()
-        process.wait()
-    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip().lstrip("v")
-    check(version in runtime["what"] or runtime["status"] == "limited", runtime)
-    return runtime["what"]
-
-
-run_cases(dynamic, static, static_pie, musl, script, setuid, doctor_machine, doctor_process, doctor_static, doctor_node)
+run_cases(dynamic, static, static_pie, musl, script, setuid)
