@@ -160,6 +160,11 @@ static int run(const struct command *command, int argc, char **argv)
 		complain("doctor: out of memory");
 		return STATUS_FAILED;
 	}
+	/* Whatever was found of a process that has gone meanwhile is worth nothing. */
+	if (request.pid && !has_program(request.pid)) {
+		complain("doctor: process %d has ended meanwhile", (int)request.pid);
+		return STATUS_GONE;
+	}
 	if (request.json) {
 		print_json(&request, &examination);
 	} else if (request.markdown) {
