@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,7 +233,8 @@ static int attempt_perf_event(void)
 		.disabled = 1,
 	};
 
-	return syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC) < 0
+	return syscall(SYS_perf_event_open, &attributes, -1, sched_getcpu(), -1,
+		       PERF_FLAG_FD_CLOEXEC) < 0
 		       ? -errno
 		       : 0;
 }

@@ -6,9 +6,11 @@
 
 enum { TEXT_COLUMNS = 100 };
 
-/* Breaks lines between words; the first line goes on where the caller stopped. */
-static void print_wrapped(FILE *out, const char *text, size_t indent, size_t column)
+/* Breaks lines between words. The first line is indented already. */
+static void print_wrapped(FILE *out, const char *text, size_t indent)
 {
+	size_t column = indent;
+
 	while (*text) {
 		size_t word = strcspn(text, " ");
 
@@ -31,13 +33,13 @@ void limit_print_one(FILE *out, const struct limit *limit, bool in_full)
 	enum { INDENT = 4 };
 
 	fprintf(out, "  %s (%s)\n%*s", limit->name, limit_modes(limit->modes), INDENT, "");
-	print_wrapped(out, limit->what, INDENT, INDENT);
+	print_wrapped(out, limit->what, INDENT);
 	if (!in_full)
 		return;
 	fprintf(out, "%*s", INDENT, "");
-	print_wrapped(out, limit->why, INDENT, INDENT);
+	print_wrapped(out, limit->why, INDENT);
 	fprintf(out, "%*s-> ", INDENT, "");
-	print_wrapped(out, limit->instead, INDENT + 3, INDENT + 3);
+	print_wrapped(out, limit->instead, INDENT + 3);
 }
 
 void limit_print_text(FILE *out, bool in_full)
