@@ -5,20 +5,16 @@
  * recording is said in one line, and the server runs on without it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "destination.h"
 #include "library.h"
 #include "target.h"
-
-enum { ROOM_BYTES = 1 << 20 }; /* less free space than this is as good as none */
 
 static const struct command_option options[] = {
 	{"output", 'o', "FILE",
@@ -41,82 +37,6 @@ static const char *const variables[] = {
 	"HOLTER_NO_SIGNALS",
 };
 
-/* A server may change its folder: its recording must not move with it. */
-static char *absolute(const char *path)
-{
-	char folder[PATH_MAX], *whole;
-
-	if (*path == '/' || !getcwd(folder, sizeof(folder)))
-		return strdup(path);
-	return asprintf(&whole, "%s/%s", folder, path) < 0 ? NULL : whole;
-}
-
-/* Removes the recording of an earlier run. Anything else of that name stays. Returns 0 or an errno.
- */
-static int make_way(const char *path)
-{
-	static const unsigned char magic[4] = {'H', 'L', 'T', 0xb1};
-	unsigned char begin[4];
-	struct stat status;
-	ssize_t length;
-	char *half;
-	int fd;
-
-	if (lstat(path, &status))
-		return errno == ENOENT ? 0 : errno;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	length = S_ISREG(status.st_mode) ? read(fd, begin, sizeof(begin)) : -1;
-	close(fd);
-	if (length && (length != sizeof(begin) || memcmp(begin, magic, sizeof(magic))))
-		return EEXIST;
-	if (asprintf(&half, "%s.1", path) > 0) {
-		unlink(half);
-		free(half);
-	}
-	return unlink(path) ? errno : 0;
-}
-
-/* A folder that is not there is made, for its owner alone. */
-static bool folder_has_room(const char *folder)
-{
-	struct statvfs space;
-
-	if (access(folder, W_OK | X_OK) && (errno != ENOENT || mkdir(folder, 0700))) {
-		complain("no recording: the folder %s: %s; choose another with -o or --dir", folder,
-			strerror(errno));
-		return false;
-	}
-	if (!statvfs(folder, &space) && space.f_bavail * space.f_frsize < ROOM_BYTES) {
-		complain("no recording: no space is left in %s; make room, or choose another with "
-			 "-o or --dir",
-			folder);
-		return false;
-	}
-	return true;
-}
-
-/* Whether a recording can be written there; says what is wrong. */
-static bool output_works(const char *path)
-{
-	char folder[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int error;
-
-	snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	if (!folder_has_room(folder))
-		return false;
-	error = make_way(path);
-	if (error == EEXIST)
-		complain("no recording: %s is there already and is no recording; choose another "
-			 "with -o",
-			path);
-	else if (error)
-		complain("no recording: %s: %s; choose another with -o", path, strerror(error));
-	return !error;
-}
-
 /* Reads the options into the environment. Returns an exit status, or -1 to go on. */
 static int take_options(const struct command *command, int argc, char **argv)
 {
@@ -124,7 +44,8 @@ static int take_options(const struct command *command, int argc, char **argv)
 	int option;
 
 	while ((option = command_next_option(command, argc, argv, &value)) >= 0) {
-		char *path = option < 2 ? absolute(value) : NULL;
+		/* A server may change its folder: its recording must not move with it. */
+		char *path = option < 2 ? destination_absolute(value) : NULL;
 		char *end;
 
 		if (option == 2 || option == 3) {
@@ -185,7 +106,8 @@ static int run(const struct command *command, int argc, char **argv)
 			 "Holter again");
 	else if (target_check(program, why, sizeof(why)))
 		complain("no recording: %s", why);
-	else if (out && *out ? output_works(out) : !folder || !*folder || folder_has_room(folder))
+	else if (out && *out ? destination_prepare(out)
+			     : !folder || !*folder || destination_folder(folder))
 		preload(library);
 	fflush(NULL);
 	execv(program, argv + optind);

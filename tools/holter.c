@@ -9,11 +9,12 @@
 
 #include "command.h"
 
-extern const struct command command_run, command_diagnose, command_flame, command_dump, command_ps,
-	command_doctor;
+extern const struct command command_run, command_attach, command_diagnose, command_flame,
+	command_dump, command_ps, command_doctor;
 
 static const struct command *const commands[] = {
 	&command_run,
+	&command_attach,
 	&command_diagnose,
 	&command_flame,
 	&command_dump,

@@ -35,7 +35,7 @@ struct stacks {
 	struct unwinder *unwinder;
 	struct lang lang; /* ops null: no runtime */
 	const char *complaint;
-	uint64_t own_inode;
+	uint64_t hidden_inode; /* 0: none */
 	uint64_t refreshed_ns;
 	struct module modules[MODULES_MAX];
 	size_t module_count;
@@ -69,19 +69,24 @@ static int open_memory(struct stacks *stacks, struct arena *arena)
 	return 0;
 }
 
-/* The folder of Holter's library: a private libunwind may lie beside it. Null: not in this process.
- */
-static const char *own_folder(struct stacks *stacks, char *buffer, size_t size)
+/* The folder of Holter's library: a private libunwind may lie beside it. Null: in none. */
+static const char *own_folder(const struct stacks *stacks, char *buffer, size_t size)
 {
 	const struct map *map = maps_find(&stacks->maps, stacks->config.own_address);
 	const char *path = map ? maps_path(&stacks->maps, map) : "", *slash = strrchr(path, '/');
 
-	stacks->own_inode = map ? map->inode : 0;
-	if (stacks->config.pid != sys_getpid() || !slash || (size_t)(slash - path) >= size)
+	if (!slash || (size_t)(slash - path) >= size)
 		return NULL;
 	memcpy(buffer, path, (size_t)(slash - path));
 	buffer[slash - path] = '\0';
 	return buffer;
+}
+
+void stacks_hide(struct stacks *stacks, uint64_t address)
+{
+	const struct map *map = maps_find(&stacks->maps, address);
+
+	stacks->hidden_inode = map ? map->inode : 0;
 }
 
 static void lock(const struct stacks *stacks)
@@ -133,6 +138,7 @@ int stacks_open(struct stacks **ret, struct arena *arena, const struct stacks_co
 	unlock(stacks);
 	if (rc && rc != -ENOENT)
 		return rc;
+	stacks_hide(stacks, config->own_address);
 	open_lang(stacks, arena);
 	stacks->refreshed_ns = clock_monotonic_ns();
 	*ret = stacks;
@@ -232,7 +238,7 @@ static void add_native(
 	const struct module *module;
 
 	/* The hook between the server and its C library is none of the server's functions. */
-	if (map && map->inode && map->inode == stacks->own_inode)
+	if (map && map->inode && map->inode == stacks->hidden_inode)
 		return;
 	if (map) {
 		mapping = (struct record_mapping){

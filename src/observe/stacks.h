@@ -19,10 +19,8 @@ struct stacks;
 struct stacks_config {
 	pid_t pid;
 	const struct program *program; /* borrowed for the life of the stacks */
-	/*
-	 * An address in Holter's library in the process, whose frames are left out; 0: it is not in
-	 * it. In the own process a private libunwind may lie beside it.
-	 */
+	/* An address in Holter's library, beside which a private libunwind may lie; 0: in no
+	 * library. */
 	uint64_t own_address;
 	/* Called around libunwind, which uses the loader and malloc. May be null. */
 	void (*lock)(void);
@@ -42,6 +40,8 @@ const char *stacks_runtime(const struct stacks *stacks);
 const char *stacks_unwinder(const struct stacks *stacks);
 /* Why a runtime that is there gives no names, or null. */
 const char *stacks_complaint(const struct stacks *stacks);
+/* The library at this address, Holter's own in the process, has no frames in any stack. */
+void stacks_hide(struct stacks *stacks, uint64_t address);
 /* The mappings as last read. Borrowed. */
 const struct maps *stacks_maps(const struct stacks *stacks);
 /* Reads the mappings again: before the first sample of a stall. */

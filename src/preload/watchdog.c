@@ -32,6 +32,7 @@
 #include "settings.h"
 #include "stacks.h"
 #include "sys.h"
+#include "tally.h"
 #include "usage.h"
 #include "waits_on.h"
 #include "writer.h"
@@ -52,10 +53,7 @@ struct watch {
 	uint32_t loop_id; /* 0: not watched */
 	uint64_t startup_end_ns;
 	uint32_t ended_lost;
-	uint32_t seen[HISTOGRAM_BUCKETS];    /* of loop->buckets, a second ago */
-	uint32_t pending[HISTOGRAM_BUCKETS]; /* counted since the last histogram was written */
-	uint64_t pending_from_ns, turns_from_ns, busy_seen_ns, turns_seen;
-	bool pending_any;
+	struct tally tally;
 	bool annotated; /* as declared last */
 
 	/* The turn in progress, by its beginning. */
@@ -298,8 +296,7 @@ static void begin_watch(struct watch *watch, const struct loop *loop, uint64_t n
 {
 	memset(watch, 0, sizeof(*watch));
 	watch->loop_id = loop->id;
-	watch->pending_from_ns = watch->turns_from_ns =
-		loop->first_wait_ns < now ? loop->first_wait_ns : now;
+	tally_init(&watch->tally, loop->first_wait_ns < now ? loop->first_wait_ns : now);
 	declare_loop(watch, loop);
 }
 
@@ -327,41 +324,14 @@ static void settle_startup(struct watch *watch, const struct loop *loop, uint64_
 /* The turns of the last second, and every ten seconds their histogram. */
 static void write_turns(struct watch *watch, struct loop *loop, uint64_t now, bool with_histogram)
 {
-	uint64_t turns = atomic_load_explicit(&loop->turns, memory_order_relaxed);
-	uint64_t busy_ns = atomic_load_explicit(&loop->busy_ns, memory_order_relaxed);
-	struct record_turns record = {
-		.loop = loop->id,
-		.from_ns = watch->turns_from_ns,
-		.to_ns = now,
-		.count = turns - watch->turns_seen,
-		.busy_ns = busy_ns - watch->busy_seen_ns,
-		.histogram_from_ns = watch->pending_from_ns,
+	const struct tally_counters counters = {
+		.turns = atomic_load_explicit(&loop->turns, memory_order_relaxed),
+		.busy_ns = atomic_load_explicit(&loop->busy_ns, memory_order_relaxed),
+		.buckets = loop->buckets,
 	};
 
-	if (record.count)
+	if (tally_write(&watch->tally, dog.writer, loop->id, &counters, now, with_histogram))
 		dog.last_activity_ns = now;
-	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS && record.count; i++) {
-		uint32_t count = atomic_load_explicit(&loop->buckets[i], memory_order_relaxed);
-
-		if (count == watch->seen[i])
-			continue;
-		watch->pending[i] += count - watch->seen[i];
-		watch->seen[i] = count;
-		watch->pending_any = true;
-		record.longest_ns = histogram_floor_ns(i);
-	}
-	with_histogram = with_histogram && watch->pending_any;
-	if (!record.count && !with_histogram)
-		return;
-	writer_turns(dog.writer, &record, with_histogram ? watch->pending : NULL);
-	watch->turns_from_ns = now;
-	watch->turns_seen = turns;
-	watch->busy_seen_ns = busy_ns;
-	if (with_histogram) {
-		memset(watch->pending, 0, sizeof(watch->pending));
-		watch->pending_from_ns = now;
-		watch->pending_any = false;
-	}
 }
 
 /* A thread that ended never comes back to its loop: the entry is free for another. */

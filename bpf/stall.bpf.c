@@ -1,0 +1,808 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * stall.bpf.c - turns of event loops and where their time goes, seen by the kernel. Tracepoints on
+ * the wait calls begin and end turns; the scheduler's events part a turn's time; a clock on each
+ * CPU copies registers and stack of a loop that runs past the threshold. Nothing is done to a
+ * process: no uprobe, no write into its memory, no signal.
+ *
+ * Every program returns at its first look-up if the thread is not one of a watched process. A
+ * loop's own state lies in `loops`; only its own thread and, at a wake-up, its waker write to it.
+ *
+ * Data: tracepoints, the watched threads' memory -> struct stall_loop, records in the ring
+ * (stall.h). What a turn, a loop and a nested loop are is said in DESIGN terms by
+ * src/preload/loop.c, which does the same in the process itself.
+ */
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "kernel.h"
+#include "stall.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum {
+	PAGE = 4096,
+	RED_ZONE = 128,
+	NAMESPACES_MAX = 8,     /* pid namespaces, one in the other */
+	CHAINED_CALLS_MAX = 16, /* structures of the outer chain */
+	SAMPLES_EVEN = 32,      /* samples at the first interval; later ones spread in proportion */
+};
+
+/* Set before loading. */
+const volatile __u64 threshold_ns = 50000000;
+const volatile __u32 own_pid_namespace; /* inode number of the tool's */
+const volatile __u32 own_pid_level;
+
+struct stall_counts counts;
+
+/* What is known of a thread. */
+struct thread {
+	__u32 loop; /* index + 1; 0: it is none yet */
+	__s32 candidate;
+	__u32 waits; /* on the candidate, in a row */
+	__u32 wait;  /* enum stall_wait */
+	__u64 first_wait_ns;
+	__u64 epoll; /* identity of the candidate's file */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct stall_target);
+} targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, STALL_LOOPS_MAX);
+	__type(key, __u32);
+	__type(value, struct stall_loop);
+} loops SEC(".maps");
+
+/* Indexes of free slots, put there by the tool. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, STALL_LOOPS_MAX);
+	__type(value, __u32);
+} free_loops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} ring SEC(".maps");
+
+static __always_inline void count(__u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
+static __always_inline struct stall_loop *loop_of(const struct thread *thread)
+{
+	__u32 index;
+
+	if (!thread || !thread->loop)
+		return NULL;
+	index = thread->loop - 1;
+	return bpf_map_lookup_elem(&loops, &index);
+}
+
+/* --- identities --------------------------------------------------------------------------------
+ */
+
+/* The thread's number in the pid namespace at a level; 0: the namespace is another one. */
+static __always_inline __u32 number_at(struct task_struct *task, __u32 level, __u32 namespace_inode)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct upid upid;
+	struct pid_namespace *space;
+	__u64 at;
+
+	if (!pid || BPF_CORE_READ(pid, level) < level)
+		return 0;
+	at = (__u64)pid + bpf_core_field_offset(struct pid, numbers) +
+	     (__u64)level * bpf_core_type_size(struct upid);
+	if (bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+		    (void *)(at + bpf_core_field_offset(struct upid, nr))) ||
+		bpf_probe_read_kernel(&space, sizeof(space),
+			(void *)(at + bpf_core_field_offset(struct upid, ns))))
+		return 0;
+	if (namespace_inode && BPF_CORE_READ(space, ns.inum) != namespace_inode)
+		return 0;
+	return upid.nr;
+}
+
+/* The thread's number for the tool. */
+static __always_inline __u32 tool_number(struct task_struct *task)
+{
+	return number_at(task, own_pid_level, own_pid_namespace);
+}
+
+/* The thread's number in its own pid namespace. */
+static __always_inline __u32 own_number(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+
+	return pid ? number_at(task, BPF_CORE_READ(pid, level), 0) : 0;
+}
+
+/* Which open file a descriptor of the task stands for; 0: none. */
+static __always_inline __u64 file_of(struct task_struct *task, __s32 descriptor)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files, *file = NULL;
+
+	if (!table || descriptor < 0 || (__u32)descriptor >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	files = BPF_CORE_READ(table, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)descriptor))
+		return 0;
+	return (__u64)file;
+}
+
+/* --- where the time goes ------------------------------------------------------------------------
+ */
+
+/* Whether the quota of its group keeps a runnable task from the CPU. */
+static __always_inline int is_throttled(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->throttled) && BPF_CORE_READ(task, throttled))
+		return 1;
+	if (bpf_core_field_exists(struct cfs_rq, throttle_count) &&
+		bpf_core_field_exists(task->se.cfs_rq))
+		return BPF_CORE_READ(task, se.cfs_rq, throttle_count) > 0;
+	return 0;
+}
+
+static __always_inline void move_to(struct stall_loop *loop, __u32 place, __u64 now)
+{
+	loop->place = place;
+	loop->place_ns = now;
+}
+
+/* Adds what has passed at the loop's place. `holder` is the task that had the CPU until now. */
+static __always_inline void settle(struct stall_loop *loop, __u64 now, struct task_struct *holder)
+{
+	__u64 passed = now - loop->place_ns;
+
+	switch (loop->place) {
+	case STALL_SLEEPS:
+		loop->times.blocked += passed;
+		if (loop->call < 0)
+			loop->times.fault += passed;
+		break;
+	case STALL_THROTTLED:
+		loop->times.throttled += passed;
+		/* fallthrough */
+	case STALL_QUEUES:
+		loop->times.runqueue += passed;
+		if (holder && passed > loop->times.queue_longest) {
+			loop->times.queue_longest = passed;
+			BPF_CORE_READ_STR_INTO(&loop->times.holder, holder, comm);
+		}
+		break;
+	}
+}
+
+/* The system call that a task is in, or -1. */
+static __always_inline __s32 call_of(struct task_struct *task)
+{
+	struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+	__s64 call = -1;
+
+	bpf_probe_read_kernel(&call, sizeof(call), &registers->orig_rax);
+	return (__s32)call;
+}
+
+/* --- turns --------------------------------------------------------------------------------------
+ */
+
+static __always_inline __u64 io_calls_of(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(task->ioac.syscr))
+		return 0;
+	return BPF_CORE_READ(task, ioac.syscr) + BPF_CORE_READ(task, ioac.syscw);
+}
+
+static __always_inline void begin_record(
+	struct stall_record *record, __u32 kind, const struct stall_loop *loop, __u32 index)
+{
+	record->kind = kind;
+	record->target = loop->target;
+	record->loop = index;
+	record->generation = loop->generation;
+	record->time_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void begin_turn(
+	struct stall_loop *loop, struct task_struct *task, __u32 ready, __u64 now)
+{
+	__builtin_memset(&loop->times, 0, sizeof(loop->times));
+	loop->ready = ready;
+	loop->minor_faults = BPF_CORE_READ(task, min_flt);
+	loop->major_faults = BPF_CORE_READ(task, maj_flt);
+	loop->io_calls = io_calls_of(task);
+	loop->next_sample_ns = now + threshold_ns;
+	move_to(loop, STALL_RUNS, now);
+	loop->waiting = 0;
+	loop->turn_begin_ns = now;
+}
+
+static __always_inline void tell_ended(
+	struct stall_loop *loop, __u32 index, struct task_struct *task, __u64 begin, __u64 now)
+{
+	struct stall_ended *ended = bpf_ringbuf_reserve(&ring, sizeof(*ended), 0);
+
+	if (!ended) {
+		count(&counts.lost_events);
+		return;
+	}
+	begin_record(&ended->record, STALL_RECORD_ENDED, loop, index);
+	ended->record.time_ns = now;
+	ended->begin_ns = begin;
+	ended->times = loop->times;
+	ended->minor_faults = BPF_CORE_READ(task, min_flt) - loop->minor_faults;
+	ended->major_faults = BPF_CORE_READ(task, maj_flt) - loop->major_faults;
+	ended->io_calls = io_calls_of(task) - loop->io_calls;
+	ended->ready = loop->ready;
+	bpf_ringbuf_submit(ended, 0);
+}
+
+/* src/base/histogram.h, without an instruction that counts leading zeros. */
+static __always_inline __u32 bucket_of(__u64 ns)
+{
+	__u64 rest = ns >> 7;
+	__u32 shift = 0, bucket;
+
+	if (!rest)
+		return ns;
+#pragma unroll
+	for (int step = 32; step; step >>= 1) {
+		if (rest >> step) {
+			rest >>= step;
+			shift += step;
+		}
+	}
+	bucket = (shift << 7) + (__u32)(ns >> shift);
+	return bucket < STALL_BUCKETS ? bucket : STALL_BUCKETS - 1;
+}
+
+static __always_inline void end_turn(
+	struct stall_loop *loop, __u32 index, struct task_struct *task, __u64 now)
+{
+	__u64 begin = loop->turn_begin_ns, turn = now - begin;
+	__u32 bucket;
+
+	loop->waiting = 1;
+	if (!begin)
+		return;
+	/* Before it is told: whoever has been told must not find the turn going on. */
+	loop->turn_begin_ns = 0;
+	bucket = bucket_of(turn);
+	if (bucket < STALL_BUCKETS)
+		loop->buckets[bucket]++;
+	loop->turns++;
+	loop->busy_ns += turn;
+	if (turn >= threshold_ns)
+		tell_ended(loop, index, task, begin, now);
+}
+
+/* --- loops --------------------------------------------------------------------------------------
+ */
+
+static __always_inline struct stall_loop *take_slot(
+	struct task_struct *task, struct thread *thread, __u32 target, __u32 state)
+{
+	struct stall_loop *loop;
+	__u32 index;
+
+	if (bpf_map_pop_elem(&free_loops, &index)) {
+		count(&counts.lost_loops);
+		return NULL;
+	}
+	loop = bpf_map_lookup_elem(&loops, &index);
+	if (!loop)
+		return NULL;
+	loop->generation++;
+	loop->target = target;
+	loop->tid = tool_number(task);
+	loop->own_tid = own_number(task);
+	loop->descriptor = -1;
+	loop->wait = STALL_WAIT_NONE;
+	loop->waiting = 0;
+	loop->call = -1;
+	loop->epoll = 0;
+	loop->anchor = 0;
+	loop->turn_begin_ns = 0;
+	loop->first_wait_ns = bpf_ktime_get_ns();
+	__builtin_memset(&loop->times, 0, sizeof(loop->times));
+	thread->loop = index + 1;
+	loop->state = state;
+	return loop;
+}
+
+static __always_inline void set_main(
+	struct stall_loop *loop, __u32 wait, __s32 descriptor, __u64 epoll)
+{
+	loop->wait = wait;
+	loop->descriptor = descriptor;
+	loop->epoll = epoll;
+	loop->state = STALL_LOOP_LIVE;
+}
+
+/* Counts waits on one descriptor in a row. poll and select share one: a loop may use both. */
+static __always_inline void consider(
+	struct thread *thread, __u32 wait, __s32 descriptor, __u64 epoll, __u64 now)
+{
+	if (thread->waits && thread->candidate == descriptor && thread->epoll == epoll) {
+		thread->waits++;
+		return;
+	}
+	thread->candidate = descriptor;
+	thread->epoll = epoll;
+	thread->wait = wait;
+	thread->first_wait_ns = now;
+	thread->waits = 1;
+}
+
+/* Whether this wait ends a turn of the loop: it is no nested loop's, and no call inside the turn.
+ */
+static __always_inline int is_main(struct stall_loop *loop, struct task_struct *task, __u32 wait,
+	__s32 descriptor, __u64 epoll)
+{
+	if (loop->state == STALL_LOOP_LIVE && loop->descriptor == descriptor)
+		return 1;
+	if (wait != STALL_WAIT_EPOLL)
+		return 0;
+	/* Another epoll inside a turn is a nested loop, unless the first one is gone. */
+	if (loop->state == STALL_LOOP_LIVE && loop->descriptor >= 0 &&
+		file_of(task, loop->descriptor) == loop->epoll)
+		return 0;
+	set_main(loop, wait, descriptor, epoll);
+	return 1;
+}
+
+static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct stall_loop *loop = loop_of(thread);
+	struct stall_target *target;
+	__u64 now, epoll;
+
+	if (loop && loop->state == STALL_LOOP_LIVE && loop->descriptor == descriptor) {
+		end_turn(loop, thread->loop - 1, task, bpf_ktime_get_ns());
+		return 0;
+	}
+	if (loop && wait != STALL_WAIT_EPOLL && loop->descriptor >= 0)
+		return 0;
+	target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	if (!target)
+		return 0;
+	if (!thread)
+		thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count(&counts.storage);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	epoll = wait == STALL_WAIT_EPOLL ? file_of(task, descriptor) : 0;
+	if (loop && is_main(loop, task, wait, descriptor, epoll)) {
+		end_turn(loop, thread->loop - 1, task, now);
+		return 0;
+	}
+	consider(thread, wait, descriptor, epoll, now);
+	if (wait == STALL_WAIT_EPOLL ? thread->waits < 2 || loop
+				     : !target->listens || thread->waits < STALL_WAITS_TO_BELIEVE)
+		return 0;
+	if (!loop)
+		loop = take_slot(task, thread, target->id, STALL_LOOP_UNSEEN);
+	if (!loop)
+		return 0;
+	loop->first_wait_ns = thread->first_wait_ns;
+	loop->turn_begin_ns = 0; /* what an unseen one did before was no turn */
+	set_main(loop, wait, descriptor, epoll);
+	loop->waiting = 1;
+	return 0;
+}
+
+static __always_inline int wait_ends(__s64 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct stall_loop *loop = loop_of(thread);
+
+	if (loop && loop->waiting)
+		begin_turn(loop, task, result > 0 ? result : 0, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* The records of the tracepoints on system calls: tracing/events/syscalls (common part, number). */
+struct syscall_enter {
+	__u64 common;
+	__s64 number;
+	__u64 arguments[1];
+};
+
+struct syscall_exit {
+	__u64 common;
+	__s64 number;
+	__s64 result;
+};
+
+#define WAIT(name, wait, descriptor)                                                               \
+	SEC("tracepoint")                                                                          \
+	int enter_##name(struct syscall_enter *context)                                            \
+	{                                                                                          \
+		return wait_begins(wait, descriptor);                                              \
+	}                                                                                          \
+	SEC("tracepoint")                                                                          \
+	int exit_##name(struct syscall_exit *context)                                              \
+	{                                                                                          \
+		return wait_ends(context->result);                                                 \
+	}
+
+WAIT(epoll_wait, STALL_WAIT_EPOLL, (__s32)context->arguments[0])
+WAIT(epoll_pwait, STALL_WAIT_EPOLL, (__s32)context->arguments[0])
+WAIT(epoll_pwait2, STALL_WAIT_EPOLL, (__s32)context->arguments[0])
+WAIT(poll, STALL_WAIT_POLL, -1)
+WAIT(ppoll, STALL_WAIT_POLL, -1)
+WAIT(select, STALL_WAIT_SELECT, -1)
+WAIT(pselect6, STALL_WAIT_SELECT, -1)
+
+/* --- the scheduler ------------------------------------------------------------------------------
+ */
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next,
+	unsigned int prev_state)
+{
+	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, prev, 0, 0));
+	__u64 now;
+
+	if (loop && !loop->waiting) {
+		now = bpf_ktime_get_ns();
+		if (preempted || !prev_state) {
+			move_to(loop, is_throttled(prev) ? STALL_THROTTLED : STALL_QUEUES, now);
+		} else {
+			loop->call = call_of(prev);
+			loop->switches++;
+			move_to(loop, STALL_SLEEPS, now);
+		}
+	}
+	loop = loop_of(bpf_task_storage_get(&threads, next, 0, 0));
+	if (loop && !loop->waiting) {
+		now = bpf_ktime_get_ns();
+		settle(loop, now, prev);
+		move_to(loop, STALL_RUNS, now);
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *task)
+{
+	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, task, 0, 0));
+	__u64 now;
+
+	if (!loop || loop->waiting || loop->place != STALL_SLEEPS)
+		return 0;
+	now = bpf_ktime_get_ns();
+	settle(loop, now, NULL);
+	move_to(loop, is_throttled(task) ? STALL_THROTTLED : STALL_QUEUES, now);
+	return 0;
+}
+
+/* --- samples ------------------------------------------------------------------------------------
+ */
+
+/* In DWARF's order. A macro, because the verifier wants to see each field of a context read as
+ * such. */
+#define COPY_REGISTERS(to, from)                                                                   \
+	do {                                                                                       \
+		(to)[0] = (from).rax;                                                              \
+		(to)[1] = (from).rdx;                                                              \
+		(to)[2] = (from).rcx;                                                              \
+		(to)[3] = (from).rbx;                                                              \
+		(to)[4] = (from).rsi;                                                              \
+		(to)[5] = (from).rdi;                                                              \
+		(to)[6] = (from).rbp;                                                              \
+		(to)[7] = (from).rsp;                                                              \
+		(to)[8] = (from).r8;                                                               \
+		(to)[9] = (from).r9;                                                               \
+		(to)[10] = (from).r10;                                                             \
+		(to)[11] = (from).r11;                                                             \
+		(to)[12] = (from).r12;                                                             \
+		(to)[13] = (from).r13;                                                             \
+		(to)[14] = (from).r14;                                                             \
+		(to)[15] = (from).r15;                                                             \
+		(to)[16] = (from).rip;                                                             \
+	} while (0)
+
+static __always_inline void copy_registers(
+	struct task_struct *task, struct bpf_perf_event_data *context, struct stall_sample *sample)
+{
+	struct pt_regs entered = {};
+
+	/* In the kernel (highest bit) the thread's own registers are those that it entered with. */
+	if ((__s64)context->regs.rip < 0) {
+		bpf_probe_read_kernel(&entered, sizeof(entered), (void *)bpf_task_pt_regs(task));
+		COPY_REGISTERS(sample->registers, entered);
+	} else {
+		COPY_REGISTERS(sample->registers, context->regs);
+	}
+}
+
+/* Page by page: what lies behind the stack's last page is not readable. */
+static __always_inline void copy_stack(struct stall_sample *sample, __u64 sp)
+{
+	__u64 start = sp - RED_ZONE;
+	__u32 length = PAGE - (start & (PAGE - 1));
+
+	sample->stack_start = start;
+	sample->stack_length = 0;
+	if (bpf_probe_read_user(sample->stack, length, (void *)start))
+		return;
+	for (int i = 0; i < STALL_STACK_BYTES / PAGE - 1; i++) {
+		/* The compiler knows the limit and would drop the check, which the verifier needs.
+		 */
+		barrier_var(length);
+		if (length > STALL_STACK_BYTES - PAGE ||
+			bpf_probe_read_user(sample->stack + length, PAGE, (void *)(start + length)))
+			break;
+		length += PAGE;
+	}
+	sample->stack_length = length;
+}
+
+/* Copies a piece of memory. Returns 0, or -1 if there is no room or it cannot be read. */
+static __always_inline int copy_piece(struct stall_sample *sample, __u64 address)
+{
+	__u32 i = sample->pieces_count, length = PAGE - (address & (PAGE - 1));
+	struct stall_piece *piece;
+
+	if (i >= STALL_PIECES)
+		return -1;
+	piece = &sample->pieces[i];
+	if (bpf_probe_read_user(piece->bytes, STALL_PIECE_BYTES, (void *)address)) {
+		/* Perhaps the page after it is none. */
+		if (length >= STALL_PIECE_BYTES)
+			return -1;
+		__builtin_memset(piece->bytes, 0, STALL_PIECE_BYTES);
+		if (bpf_probe_read_user(piece->bytes, length, (void *)address))
+			return -1;
+	}
+	piece->address = address;
+	sample->pieces_count = i + 1;
+	return 0;
+}
+
+static __always_inline __u64 user_word(__u64 address)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
+}
+
+static __always_inline int is_tagged(__u64 word)
+{
+	return (word & 3) == 1;
+}
+
+static __always_inline void chase_frames(
+	struct stall_sample *sample, const struct stall_chase *chase, __u64 fp)
+{
+	for (int i = 0; i < STALL_PIECES; i++) {
+		__u64 object = user_word(fp + (__s64)chase->object), next;
+
+		if (is_tagged(object) && is_tagged(user_word(fp + (__s64)chase->witness)))
+			copy_piece(sample, object - 1);
+		next = user_word(fp);
+		if (next <= fp)
+			break;
+		fp = next;
+	}
+}
+
+static __always_inline void chase_chain(
+	struct stall_sample *sample, const struct stall_chase *chase, __u64 anchor)
+{
+	__u64 at, outer;
+
+	if (!anchor || copy_piece(sample, anchor + chase->first))
+		return;
+	at = user_word(anchor + chase->first);
+	if (chase->has_outer) {
+		outer = at;
+		at = user_word(outer + chase->outer_first);
+		for (int i = 0; i < CHAINED_CALLS_MAX && outer; i++) {
+			if (copy_piece(sample, outer))
+				break;
+			outer = user_word(outer + chase->outer_next);
+		}
+	}
+	for (int i = 0; i < STALL_PIECES && at; i++) {
+		if (copy_piece(sample, at))
+			break;
+		at = user_word(at + chase->next);
+	}
+}
+
+SEC("perf_event")
+int on_clock(struct bpf_perf_event_data *context)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct stall_loop *loop = loop_of(thread);
+	struct stall_target *target;
+	struct stall_sample *sample;
+	__u64 now, begin;
+
+	if (!loop || !loop->turn_begin_ns || loop->state == STALL_LOOP_GONE)
+		return 0;
+	now = bpf_ktime_get_ns();
+	begin = loop->turn_begin_ns;
+	if (now < loop->next_sample_ns)
+		return 0;
+	sample = bpf_ringbuf_reserve(&ring, sizeof(*sample), 0);
+	if (!sample) {
+		count(&counts.lost_samples);
+		return 0;
+	}
+	begin_record(&sample->record, STALL_RECORD_SAMPLE, loop, thread->loop - 1);
+	sample->turn_begin_ns = begin;
+	sample->times = loop->times;
+	sample->pieces_count = 0;
+	copy_registers(task, context, sample);
+	copy_stack(sample, sample->registers[7]);
+	target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	if (target && target->chase.kind == STALL_CHASE_FRAMES)
+		chase_frames(sample, &target->chase, sample->registers[6]);
+	else if (target && target->chase.kind == STALL_CHASE_CHAIN)
+		chase_chain(sample, &target->chase, loop->anchor);
+	loop->next_sample_ns = now + (now - begin) / SAMPLES_EVEN;
+	bpf_ringbuf_submit(sample, 0);
+	return 0;
+}
+
+/* --- processes ----------------------------------------------------------------------------------
+ */
+
+static __always_inline void tell_process(__u32 target, __u32 event, __u32 pid)
+{
+	struct stall_process *process = bpf_ringbuf_reserve(&ring, sizeof(*process), 0);
+
+	if (!process) {
+		count(&counts.lost_events);
+		return;
+	}
+	process->record.kind = STALL_RECORD_PROCESS;
+	process->record.target = target;
+	process->record.loop = process->record.generation = 0;
+	process->record.time_ns = bpf_ktime_get_ns();
+	process->event = event;
+	process->pid = pid;
+	bpf_ringbuf_submit(process, 0);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct stall_target *target = bpf_task_storage_get(&targets, parent->group_leader, 0, 0);
+
+	if (target && target->follow && child->tgid != parent->tgid)
+		tell_process(target->id, STALL_PROCESS_FORKED, tool_number(child));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	struct stall_target *target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+
+	if (target)
+		tell_process(target->id, STALL_PROCESS_EXECUTED, tool_number(task));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, task, 0, 0));
+
+	if (loop)
+		loop->state = STALL_LOOP_GONE;
+	return 0;
+}
+
+/* --- threads that are there already -------------------------------------------------------------
+ */
+
+/* Numbers of the calls on x86-64 (arch/x86/entry/syscalls/syscall_64.tbl). */
+static __always_inline __u32 wait_of(__s32 call)
+{
+	switch (call) {
+	case 232: /* epoll_wait */
+	case 281: /* epoll_pwait */
+	case 441: /* epoll_pwait2 */
+		return STALL_WAIT_EPOLL;
+	case 7:   /* poll */
+	case 271: /* ppoll */
+		return STALL_WAIT_POLL;
+	case 23:  /* select */
+	case 270: /* pselect6 */
+		return STALL_WAIT_SELECT;
+	default:
+		return STALL_WAIT_NONE;
+	}
+}
+
+/*
+ * Run once for the threads of a process that has just become a target. A thread that waits is seen
+ * when its wait returns, and not before; the first thread, if it does not wait, may hang in its
+ * loop, and is watched for that.
+ */
+SEC("iter/task")
+int seed(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	struct stall_target *target;
+	struct stall_loop *loop;
+	struct pt_regs *registers;
+	struct thread *thread;
+	__u64 descriptor = 0, epoll, now;
+	__u32 wait;
+	__s32 call;
+
+	if (!task)
+		return 0;
+	target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	if (!target)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count(&counts.storage);
+		return 0;
+	}
+	if (thread->loop || thread->waits)
+		return 0;
+	now = bpf_ktime_get_ns();
+	registers = (struct pt_regs *)bpf_task_pt_regs(task);
+	call = call_of(task);
+	wait = task->__state ? wait_of(call) : STALL_WAIT_NONE;
+	if (wait == STALL_WAIT_EPOLL) {
+		bpf_probe_read_kernel(&descriptor, sizeof(descriptor), &registers->rdi);
+		epoll = file_of(task, descriptor);
+		loop = take_slot(task, thread, target->id, STALL_LOOP_UNSEEN);
+		if (loop) {
+			set_main(loop, wait, descriptor, epoll);
+			loop->waiting = 1;
+		}
+		return 0;
+	}
+	if (wait != STALL_WAIT_NONE || task->pid != task->tgid)
+		return 0;
+	loop = take_slot(task, thread, target->id, STALL_LOOP_UNSEEN);
+	if (!loop)
+		return 0;
+	begin_turn(loop, task, 0, now);
+	if (task->__state) {
+		loop->call = call;
+		move_to(loop, STALL_SLEEPS, now);
+	}
+	return 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attach.c - see attach.h. One thread: it waits for records or for the next turn that would pass
+ * the threshold, whichever comes first; once a second it writes what there is.
+ */
+#include "attach.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "watch.h"
+
+enum { PROCESSES_MAX = 128, HISTOGRAM_SECONDS = 10 };
+
+static const uint64_t second_ns = 1000000000, report_ns = 250000000;
+
+struct session {
+	const struct attach_options *options;
+	const struct source_ops *ops;
+	struct source *source;
+	struct watches *watches;
+	struct attached *processes[PROCESSES_MAX];
+	size_t count;
+	uint32_t last_id;
+	uint64_t start_ns, next_tick_ns, seconds;
+	struct stall_counts counted; /* as far as it has been told */
+};
+
+static void complain(const struct session *session, const char *text)
+{
+	session->options->complain(session->options->context, text);
+}
+
+/* What is known while there is no recording yet is noted in it later. */
+struct complaints {
+	const struct attach_options *options;
+	char text[16][256];
+	size_t count;
+};
+
+static void on_complaint(void *context, const char *text)
+{
+	struct complaints *complaints = context;
+
+	complaints->options->complain(complaints->options->context, text);
+	if (complaints->count < sizeof(complaints->text) / sizeof(complaints->text[0]))
+		snprintf(complaints->text[complaints->count++], sizeof(complaints->text[0]), "%s",
+			text);
+}
+
+/* --- processes ----------------------------------------------------------------------------------
+ */
+
+static struct attached *find(void *context, uint32_t id)
+{
+	const struct session *session = context;
+
+	for (size_t i = 0; i < session->count; i++) {
+		if (session->processes[i]->id == id)
+			return session->processes[i];
+	}
+	return NULL;
+}
+
+static int add(struct session *session, pid_t pid, const char *path)
+{
+	struct attached *attached;
+	struct stall_target target;
+	int error;
+
+	if (session->count == PROCESSES_MAX) {
+		complain(session, "more children than can be watched at once");
+		return -E2BIG;
+	}
+	error = attached_open(&attached, ++session->last_id, pid, path, session->options);
+	if (error)
+		return error;
+	session->processes[session->count++] = attached;
+	target = attached_target(attached);
+	error = session->ops->add(session->source, pid, attached->pidfd, &target);
+	if (error) {
+		session->count--;
+		attached_close(attached, false);
+	}
+	return error;
+}
+
+static void add_child(struct session *session, pid_t pid)
+{
+	char path[PATH_MAX];
+
+	if (!pid)
+		return;
+	snprintf(path, sizeof(path), "%s.%d", session->options->out, (int)pid);
+	add(session, pid, path);
+}
+
+static void reidentify(struct session *session, struct attached *attached)
+{
+	struct stall_target target;
+
+	watches_forget(session->watches, attached);
+	attached_executed(attached);
+	if (attached->is_gone)
+		return;
+	target = attached_target(attached);
+	session->ops->update(session->source, attached->pidfd, &target);
+}
+
+static void on_record(void *context, const struct stall_record *record)
+{
+	const struct stall_process *process = (const struct stall_process *)record;
+	struct session *session = context;
+	struct attached *attached;
+
+	if (record->kind != STALL_RECORD_PROCESS) {
+		watches_record(session->watches, record);
+		return;
+	}
+	attached = find(session, record->target);
+	if (process->event == STALL_PROCESS_FORKED)
+		add_child(session, (pid_t)process->pid);
+	else if (attached)
+		reidentify(session, attached);
+}
+
+/* Marks those that have ended. Returns whether any is left. */
+static bool look_at_processes(struct session *session)
+{
+	struct pollfd ends[PROCESSES_MAX];
+	bool left = false;
+
+	for (size_t i = 0; i < session->count; i++)
+		ends[i] = (struct pollfd){
+			.fd = session->processes[i]->is_gone ? -1 : session->processes[i]->pidfd,
+			.events = POLLIN};
+	if (poll(ends, session->count, 0) < 0)
+		return true;
+	for (size_t i = 0; i < session->count; i++) {
+		if (ends[i].revents)
+			session->processes[i]->is_gone = true;
+		left |= !session->processes[i]->is_gone;
+	}
+	return left;
+}
+
+/* --- time ---------------------------------------------------------------------------------------
+ */
+
+static void tell_lost(struct session *session)
+{
+	struct stall_counts now;
+	struct writer *writer = session->processes[0]->writer;
+
+	session->ops->counts(session->source, &now);
+	if (now.lost_samples != session->counted.lost_samples)
+		writer_lost(writer, LOSS_SAMPLE_SLOT,
+			now.lost_samples - session->counted.lost_samples, 0);
+	if (now.lost_events != session->counted.lost_events)
+		writer_lost(writer, LOSS_EVENT, now.lost_events - session->counted.lost_events, 0);
+	if (now.lost_loops + now.storage != session->counted.lost_loops + session->counted.storage)
+		writer_lost(writer, LOSS_LOOP,
+			now.lost_loops + now.storage - session->counted.lost_loops -
+				session->counted.storage,
+			0);
+	session->counted = now;
+}
+
+static void tick(struct session *session, uint64_t now)
+{
+	/* Often at first, so that a short recording has one too. */
+	bool with_histogram =
+		++session->seconds < HISTOGRAM_SECONDS || session->seconds % HISTOGRAM_SECONDS == 0;
+
+	watches_tick(session->watches, now, with_histogram);
+	tell_lost(session);
+	for (size_t i = 0; i < session->count; i++) {
+		writer_flush(session->processes[i]->writer);
+		session->processes[i]->report_due = false;
+		session->processes[i]->last_report_ns = now;
+	}
+	session->next_tick_ns = now + second_ns;
+}
+
+/* Stalls reach the disk sooner than the rest. */
+static void report(struct session *session, uint64_t now)
+{
+	for (size_t i = 0; i < session->count; i++) {
+		struct attached *attached = session->processes[i];
+
+		if (!attached->report_due || now - attached->last_report_ns < report_ns)
+			continue;
+		writer_flush(attached->writer);
+		attached->report_due = false;
+		attached->last_report_ns = now;
+	}
+}
+
+static void show_progress(const struct session *session, uint64_t now)
+{
+	struct watches_figures figures = watches_figures(session->watches);
+	struct attach_progress progress = {
+		.elapsed_ns = now - session->start_ns,
+		.duration_ns = session->options->duration_ns,
+		.processes = session->count,
+		.loops = figures.loops,
+		.stalls = figures.stalls,
+		.samples = figures.samples,
+	};
+
+	if (session->options->progress)
+		session->options->progress(session->options->context, &progress);
+}
+
+static int watch(struct session *session, struct attach_result *ret)
+{
+	uint64_t duration_ns = session->options->duration_ns, now = session->start_ns, next = now;
+	uint64_t end_ns = duration_ns ? session->start_ns + duration_ns : UINT64_MAX;
+	int error = 0;
+
+	while (now < end_ns && !*session->options->stop && !ret->gone) {
+		if (next > end_ns)
+			next = end_ns;
+		error = session->ops->drain(session->source, next, on_record, session);
+		if (error && error != -EINTR)
+			break;
+		error = 0;
+		now = clock_monotonic_ns();
+		next = watches_look(session->watches, now);
+		ret->gone = !look_at_processes(session);
+		report(session, now);
+		if (now >= session->next_tick_ns) {
+			tick(session, now);
+			show_progress(session, now);
+		}
+		if (next > session->next_tick_ns)
+			next = session->next_tick_ns;
+	}
+	session->ops->drain(session->source, 0, on_record, session);
+	tick(session, clock_monotonic_ns());
+	return error;
+}
+
+/* --- opening ------------------------------------------------------------------------------------
+ */
+
+static int open_source(
+	struct session *session, const struct source_ops *ops, struct complaints *complaints)
+{
+	const struct source_settings settings = {
+		.threshold_ns = session->options->threshold_ns,
+		.interval_ns = session->options->interval_ns,
+		.complain = on_complaint,
+		.context = complaints,
+	};
+
+	session->ops = ops;
+	return ops->open(&session->source, &settings);
+}
+
+static int run(struct session *session, struct complaints *complaints, struct attach_result *ret)
+{
+	int error;
+
+	session->watches =
+		watches_new(session->ops, session->source, session->options, find, session);
+	if (!session->watches)
+		return -ENOMEM;
+	error = add(session, session->options->pid, session->options->out);
+	if (error)
+		return error;
+	for (size_t i = 0; i < complaints->count; i++)
+		writer_note(session->processes[0]->writer, NOTE_LIMITED, complaints->text[i]);
+	session->start_ns = clock_monotonic_ns();
+	session->next_tick_ns = session->start_ns;
+	return watch(session, ret);
+}
+
+int attach_run(const struct attach_options *options, struct attach_result *ret)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	struct complaints *complaints = calloc(1, sizeof(*complaints));
+	int error = -ENOMEM;
+
+	*ret = (struct attach_result){0};
+	if (session && complaints) {
+		session->options = complaints->options = options;
+		error = open_source(session, &source_probes, complaints);
+	}
+	if (!error) {
+		ret->method = session->ops->name;
+		error = run(session, complaints, ret);
+	}
+	if (session) {
+		for (size_t i = 0; i < session->count; i++)
+			attached_close(session->processes[i], true);
+		watches_free(session->watches);
+		if (session->source)
+			session->ops->close(session->source);
+	}
+	free(session);
+	free(complaints);
+	return error;
+}

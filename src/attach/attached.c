@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attached.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "proc_path.h"
+
+enum { STACKS_BYTES = 24 << 20, CHUNK_SECONDS = 10, DESCRIPTORS_MAX = 1 << 16 };
+
+static const uint64_t second_ns = 1000000000;
+
+static void complain(const struct attached *attached, const char *what, int error)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(-error));
+	attached->options->complain(attached->options->context, text);
+}
+
+/* --- what it is ---------------------------------------------------------------------------------
+ */
+
+/* The last number of "NSpid:" is the innermost one (proc(5)). */
+static uint32_t read_own_pid(pid_t pid)
+{
+	char path[PROC_PATH_BYTES], line[512];
+	uint32_t number = (uint32_t)pid;
+	FILE *file;
+
+	proc_path(path, sizeof(path), pid, "/status");
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *last = strrchr(line, '\t');
+
+		if (strncmp(line, "NSpid:", 6) == 0 && last)
+			number = (uint32_t)strtoul(last, NULL, 10);
+	}
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* The name that it was started under, from its auxiliary vector. False: not to be had. */
+static bool read_started(pid_t pid, char *ret, size_t size)
+{
+	char path[PROC_PATH_BYTES];
+	struct memory_process memory;
+	Elf64_auxv_t entry;
+	uint64_t address = 0;
+	FILE *file;
+
+	proc_path(path, sizeof(path), pid, "/auxv");
+	file = fopen(path, "re");
+	while (file && fread(&entry, sizeof(entry), 1, file) == 1) {
+		if (entry.a_type == AT_EXECFN)
+			address = entry.a_un.a_val;
+	}
+	if (file)
+		fclose(file);
+	memory_process_init(&memory, pid);
+	return address && memory_string(&memory.memory, address, ret, size) > 0;
+}
+
+/* Where libholter.so is, if the process has preloaded it; 0: nowhere. */
+static uint64_t find_library(const struct maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const char *slash = strrchr(maps_path(maps, &maps->entries[i]), '/');
+
+		if (slash && strcmp(slash, "/libholter.so") == 0)
+			return maps->entries[i].start;
+	}
+	return 0;
+}
+
+static int open_stacks(struct attached *attached)
+{
+	char started[sizeof(attached->program.path)];
+	struct stacks_config config = {.pid = attached->pid, .program = &attached->program};
+	int error;
+
+	program_identify(&attached->program, attached->pid,
+		read_started(attached->pid, started, sizeof(started)) ? started : NULL);
+	cgroup_open(&attached->cgroup, attached->pid);
+	error = arena_init(&attached->storage, STACKS_BYTES);
+	if (error)
+		return error;
+	error = stacks_open(&attached->stacks, &attached->storage, &config);
+	if (error)
+		return error;
+	stacks_hide(attached->stacks, find_library(stacks_maps(attached->stacks)));
+	return 0;
+}
+
+/* --- its recording ------------------------------------------------------------------------------
+ */
+
+/* A name in a folder that others may write to must be new, and no link (hazard 52). */
+static int claim(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : (close(fd), 0);
+}
+
+static struct record_head head_of(const struct attached *attached, const struct utsname *names)
+{
+	return (struct record_head){
+		.holter_version = HOLTER_VERSION,
+		.runtime = stacks_runtime(attached->stacks),
+		.program = attached->program.path,
+		.host = names->nodename,
+		.kernel = names->release,
+		.unwinder = stacks_unwinder(attached->stacks),
+		.pid = attached->own_pid,
+		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+		.mode = MODE_ATTACH,
+		.start_ns = attached->since_ns,
+		.threshold_ns = attached->options->threshold_ns,
+		.interval_ns = attached->options->interval_ns,
+		.utc_offset_ns = (int64_t)(clock_realtime_ns() - clock_monotonic_ns()),
+	};
+}
+
+static int open_writer(struct attached *attached, const char *path)
+{
+	struct writer_config config = {
+		.path = path,
+		.max_bytes = attached->options->max_bytes,
+		.chunk_ns = CHUNK_SECONDS * second_ns,
+		.now_ns = clock_monotonic_ns,
+	};
+	struct record_head head;
+	struct utsname names = {0};
+	int error = claim(path);
+
+	if (error)
+		return error;
+	while (!config.recording_id) {
+		if (getrandom(&config.recording_id, sizeof(config.recording_id), 0) < 0)
+			return -errno;
+	}
+	uname(&names);
+	head = head_of(attached, &names);
+	error = arena_init(&attached->writing, writer_arena_bytes());
+	return error ? error : writer_open(&attached->writer, &attached->writing, &config, &head);
+}
+
+static void note_complaint(struct attached *attached)
+{
+	if (stacks_complaint(attached->stacks))
+		writer_note(attached->writer, NOTE_LIMITED, stacks_complaint(attached->stacks));
+}
+
+int attached_open(struct attached **ret, uint32_t id, pid_t pid, const char *path,
+	const struct attach_options *options)
+{
+	struct attached *attached = calloc(1, sizeof(*attached));
+	int error;
+
+	if (!attached)
+		return -ENOMEM;
+	attached->id = id;
+	attached->pid = pid;
+	attached->options = options;
+	attached->since_ns = clock_monotonic_ns();
+	attached->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	error = attached->pidfd < 0 ? -errno : 0;
+	if (!error) {
+		attached->own_pid = read_own_pid(pid);
+		error = open_stacks(attached);
+	}
+	if (error) {
+		complain(attached, "the process", error);
+	} else {
+		error = open_writer(attached, path);
+		if (error)
+			complain(attached, path, error);
+	}
+	if (error) {
+		attached_close(attached, false);
+		return error;
+	}
+	note_complaint(attached);
+	*ret = attached;
+	return 0;
+}
+
+void attached_close(struct attached *attached, bool goodbye)
+{
+	if (!attached)
+		return;
+	if (attached->writer)
+		writer_close(attached->writer, goodbye);
+	if (attached->pidfd >= 0)
+		close(attached->pidfd);
+	arena_done(&attached->storage);
+	arena_done(&attached->writing);
+	free(attached);
+}
+
+void attached_executed(struct attached *attached)
+{
+	struct utsname names = {0};
+	struct record_head head;
+
+	arena_done(&attached->storage);
+	attached->stacks = NULL;
+	if (open_stacks(attached)) {
+		attached->is_gone = true;
+		return;
+	}
+	uname(&names);
+	head = head_of(attached, &names);
+	writer_set_head(attached->writer, &head);
+	writer_note(
+		attached->writer, NOTE_RESUMED, "the process runs another program from here on");
+	note_complaint(attached);
+}
+
+struct stall_target attached_target(const struct attached *attached)
+{
+	const struct lang *lang = stacks_lang(attached->stacks);
+	struct lang_chase chase = {0};
+
+	if (lang && lang->ops->chase)
+		lang->ops->chase(lang->state, &chase);
+	return (struct stall_target){
+		.id = attached->id,
+		.listens = attached->options->listens(attached->pid),
+		.follow = attached->options->children,
+		.chase =
+			{
+				.kind = (uint32_t)chase.kind,
+				.object = chase.object,
+				.witness = chase.witness,
+				.first = chase.first,
+				.next = chase.next,
+				.outer_first = chase.outer_first,
+				.outer_next = chase.outer_next,
+				.has_outer = chase.has_outer,
+			},
+	};
+}
+
+static bool is_waited_on(
+	const struct attached *attached, const struct stall_loop *loops, int32_t descriptor)
+{
+	for (size_t i = 0; i < STALL_LOOPS_MAX; i++) {
+		if (loops[i].state == STALL_LOOP_LIVE && loops[i].target == attached->id &&
+			loops[i].descriptor == descriptor)
+			return true;
+	}
+	return false;
+}
+
+bool attached_has_idle_epoll(const struct attached *attached, const struct stall_loop *loops)
+{
+	char path[PROC_PATH_BYTES], target[64];
+	struct dirent *entry;
+	bool found = false;
+	DIR *folder;
+
+	proc_path(path, sizeof(path), attached->pid, "/fd");
+	folder = opendir(path);
+	for (int i = 0; folder && !found && i < DESCRIPTORS_MAX && (entry = readdir(folder)); i++) {
+		ssize_t length =
+			readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
+
+		target[length > 0 ? length : 0] = '\0';
+		found = strcmp(target, "anon_inode:[eventpoll]") == 0 &&
+			!is_waited_on(attached, loops, atoi(entry->d_name));
+	}
+	if (folder)
+		closedir(folder);
+	return found;
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "asleep.h"
+#include "clock.h"
+#include "proc_path.h"
+#include "sys.h"
+#include "tally.h"
+#include "usage.h"
+#include "waits_on.h"
+
+enum {
+	SAMPLES_EVEN = 32, /* samples at the first interval; later ones spread in proportion */
+	STACK_WORD = 8,
+};
+
+static const uint64_t adopt_ns = 1000000000; /* without a wait, until a first thread is a loop */
+
+/* What is known of one loop, beside the source's own. */
+struct watch {
+	uint32_t generation; /* of the slot: another one is another thread's loop */
+	struct attached *process;
+	uint32_t id;  /* in the recording; 0: not declared */
+	bool ignored; /* a first thread that turned out to be no loop, or not ours to look at */
+	struct tally tally;
+
+	/* The stall in progress, by its turn's beginning. */
+	struct record_stall stall; /* id 0: none */
+	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns, gc_ns;
+	uint64_t io_calls, io_moved_ns; /* when a reading last showed new calls */
+};
+
+struct watches {
+	const struct source_ops *ops;
+	struct source *source;
+	const struct attach_options *options;
+	struct attached *(*find)(void *context, uint32_t id);
+	void *context;
+	struct stall_loop *loops;
+	struct asleep_copy copy;
+	struct memory_patch patches[STALL_PIECES];
+	struct unwind_slot slots[ASLEEP_SLOTS_MAX];
+	struct watches_figures figures;
+	struct watch entries[STALL_LOOPS_MAX];
+};
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The probes write at any time: each word is read once. */
+static uint64_t word(const __u64 *at)
+{
+	return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+static uint32_t half(const __u32 *at)
+{
+	return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+struct watches *watches_new(const struct source_ops *ops, struct source *source,
+	const struct attach_options *options, struct attached *(*find)(void *context, uint32_t id),
+	void *context)
+{
+	struct watches *watches = calloc(1, sizeof(*watches));
+
+	if (!watches)
+		return NULL;
+	watches->ops = ops;
+	watches->source = source;
+	watches->options = options;
+	watches->find = find;
+	watches->context = context;
+	watches->loops = ops->loops(source);
+	return watches;
+}
+
+void watches_free(struct watches *watches)
+{
+	free(watches);
+}
+
+/* --- loops --------------------------------------------------------------------------------------
+ */
+
+/* The watch of a slot; null: there is no such process any more. */
+static struct watch *watch_of(struct watches *watches, uint32_t index)
+{
+	const struct stall_loop *loop = &watches->loops[index];
+	struct watch *watch = &watches->entries[index];
+
+	if (watch->generation != half(&loop->generation)) {
+		memset(watch, 0, sizeof(*watch));
+		watch->generation = half(&loop->generation);
+		watch->process = watches->find(watches->context, half(&loop->target));
+	}
+	return watch->process && !watch->process->is_gone ? watch : NULL;
+}
+
+static void declare(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
+{
+	static const enum wait_call waits[] = {
+		[STALL_WAIT_NONE] = WAIT_UNKNOWN,
+		[STALL_WAIT_EPOLL] = WAIT_EPOLL,
+		[STALL_WAIT_POLL] = WAIT_POLL,
+		[STALL_WAIT_SELECT] = WAIT_SELECT,
+	};
+	struct attached *process = watch->process;
+	char path[PROC_PATH_BYTES], name[32] = "";
+	int64_t length;
+
+	if (watch->id)
+		return;
+	watch->id = ++process->last_loop_id;
+	watches->figures.loops++;
+	tally_init(&watch->tally, process->since_ns);
+	proc_path_task(path, sizeof(path), process->pid, loop->tid, "/comm");
+	length = sys_read_file(path, name, sizeof(name));
+	name[length > 0 ? length - 1 : 0] = '\0'; /* without the newline */
+	writer_loop(process->writer, &(struct record_loop){
+					     .id = watch->id,
+					     .tid = loop->own_tid,
+					     .thread = name,
+					     .wait = waits[loop->wait & 3],
+					     .descriptor = loop->descriptor,
+					     .first_wait_ns = loop->first_wait_ns,
+					     /* What is attached to is past its start. */
+					     .startup_end_ns = process->since_ns,
+				     });
+}
+
+/*
+ * Whether to watch it. A first thread that has not waited since hangs in a loop, or has none: it
+ * does if an epoll descriptor is there that nobody waits on.
+ */
+static bool is_loop(
+	struct watches *watches, struct watch *watch, const struct stall_loop *loop, uint64_t now)
+{
+	uint32_t state = half(&loop->state);
+
+	if (state == STALL_LOOP_LIVE || state == STALL_LOOP_GONE)
+		return true;
+	if (state != STALL_LOOP_UNSEEN || watch->ignored)
+		return false;
+	if (watch->id)
+		return true;
+	if (now - word(&loop->turn_begin_ns) < adopt_ns)
+		return false;
+	watch->ignored = !attached_has_idle_epoll(watch->process, watches->loops);
+	return !watch->ignored;
+}
+
+/* --- stalls -------------------------------------------------------------------------------------
+ */
+
+/* The times of a turn until now, with what goes on at this moment. */
+static struct stall_times times_until(const struct stall_loop *loop, uint64_t now)
+{
+	struct stall_times times = loop->times;
+	uint64_t since = word(&loop->place_ns), passed = now > since ? now - since : 0;
+
+	switch (half(&loop->place)) {
+	case STALL_SLEEPS:
+		times.blocked += passed;
+		break;
+	case STALL_THROTTLED:
+		times.throttled += passed;
+		times.runqueue += passed;
+		break;
+	case STALL_QUEUES:
+		times.runqueue += passed;
+		break;
+	default:
+		break;
+	}
+	return times;
+}
+
+static uint64_t cpu_of(const struct stall_times *times, uint64_t duration_ns)
+{
+	uint64_t elsewhere = times->blocked + times->runqueue;
+
+	return duration_ns > elsewhere ? duration_ns - elsewhere : 0;
+}
+
+static void account(struct watch *watch, const struct stall_times *times, uint64_t duration_ns)
+{
+	struct record_stall *stall = &watch->stall;
+
+	stall->duration_ns = stall->measured_ns = duration_ns;
+	stall->cpu_ns = cpu_of(times, duration_ns);
+	stall->runqueue_ns = times->runqueue;
+	stall->throttled_ns = times->throttled;
+	stall->gc_ns = least(watch->gc_ns, duration_ns);
+}
+
+static void write_stall(struct watch *watch)
+{
+	writer_stall(watch->process->writer, &watch->stall);
+	watch->process->report_due = true;
+}
+
+static void begin_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
+	uint64_t begin_ns, uint64_t now)
+{
+	declare(watches, watch, loop);
+	watches->figures.stalls++;
+	watch->stall = (struct record_stall){
+		.id = ++watch->process->last_stall_id,
+		.loop = watch->id,
+		.begin_ns = begin_ns,
+		.duration_ns = now - begin_ns,
+		.ready = half(&loop->ready),
+	};
+	watch->next_sample_ns = now;
+	watch->sampled_until_ns = begin_ns;
+	watch->sampled_cpu_ns = watch->gc_ns = 0;
+	watch->io_calls = 0;
+	watch->io_moved_ns = begin_ns;
+	stacks_refresh(watch->process->stacks);
+	write_stall(watch);
+}
+
+/* Makes the stall of this turn the one in progress. */
+static void enter_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
+	uint64_t begin_ns, uint64_t now)
+{
+	if (!watch->stall.id || watch->stall.begin_ns != begin_ns)
+		begin_stall(watches, watch, loop, begin_ns, now);
+}
+
+/* How far the turn has come, by what its callbacks read and write. */
+static void follow_io(struct watch *watch, uint64_t calls, uint64_t now)
+{
+	struct record_stall *stall = &watch->stall;
+
+	if (calls != watch->io_calls) {
+		watch->io_calls = stall->io_calls = calls;
+		watch->io_moved_ns = now;
+	} else if (now > watch->io_moved_ns + stall->io_pause_ns) {
+		stall->io_pause_ns = now - watch->io_moved_ns;
+	}
+}
+
+static void read_io(struct watch *watch, const struct stall_loop *loop, uint64_t now)
+{
+	struct usage usage;
+
+	usage_read(watch->process->pid, loop->tid, &watch->process->cgroup, &usage);
+	if (usage.io_calls >= loop->io_calls)
+		follow_io(watch, usage.io_calls - loop->io_calls, now);
+}
+
+/* --- samples ------------------------------------------------------------------------------------
+ */
+
+static void write_sample(struct watches *watches, struct watch *watch,
+	const struct unwind_sample *unwound, uint64_t time_ns, const struct stall_times *times,
+	const struct asleep *asleep)
+{
+	struct attached *process = watch->process;
+	uint64_t cpu_ns = cpu_of(times, time_ns - watch->stall.begin_ns);
+	struct record_sample sample = {
+		.stall = watch->stall.id,
+		.loop = watch->id,
+		.time_ns = time_ns,
+		.weight_ns =
+			time_ns > watch->sampled_until_ns ? time_ns - watch->sampled_until_ns : 0,
+		.cpu_ns = cpu_ns > watch->sampled_cpu_ns ? cpu_ns - watch->sampled_cpu_ns : 0,
+		.syscall = asleep && asleep->call >= 0 ? (int32_t)asleep->call : -1,
+		.in_place = asleep != NULL,
+	};
+	char on[WAITS_ON_MAX];
+	bool collects = false;
+
+	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
+	watch->sampled_until_ns = time_ns;
+	watch->sampled_cpu_ns = cpu_ns;
+	sample.stack = stacks_record(process->stacks, process->writer, unwound, &collects);
+	if (asleep)
+		sample.on = writer_string(
+			process->writer, on, waits_on(process->pid, asleep, on, sizeof(on)));
+	if (collects)
+		watch->gc_ns += sample.weight_ns;
+	if (!sample.stack)
+		writer_lost(process->writer, LOSS_SAMPLE_STACK, 1, 0);
+	watch->stall.samples++;
+	watches->figures.samples++;
+	writer_sample(process->writer, &sample);
+}
+
+/* A sample of the source's: the thread ran. */
+static void take_sample(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
+	const struct stall_sample *taken)
+{
+	struct stacks *stacks = watch->process->stacks;
+	const struct lang *lang = stacks_lang(stacks);
+	struct unwind_sample unwound = {
+		.stack_start = taken->stack_start,
+		.bytes = taken->stack,
+		.length = taken->stack_length,
+		.slots = watches->slots,
+	};
+
+	if (taken->stack_length < STACK_WORD) {
+		watch->stall.samples_missed++;
+		writer_lost(watch->process->writer, LOSS_SAMPLE_STACK, 1, 0);
+		return;
+	}
+	memcpy(unwound.registers, taken->registers, sizeof(unwound.registers));
+	for (uint32_t i = 0; i < taken->pieces_count; i++)
+		watches->patches[i] = (struct memory_patch){
+			.address = taken->pieces[i].address,
+			.bytes = taken->pieces[i].bytes,
+			.length = STALL_PIECE_BYTES,
+		};
+	stacks_patch(stacks, watches->patches, taken->pieces_count);
+	if (lang && lang->ops->capture_asleep)
+		unwound.slot_count = lang->ops->capture_asleep(
+			lang->state, loop->own_tid, watches->slots, ASLEEP_SLOTS_MAX);
+	write_sample(watches, watch, &unwound, taken->record.time_ns, &taken->times, NULL);
+	stacks_patch(stacks, NULL, 0);
+}
+
+/* A sample from here: the thread sleeps, if the source is right. */
+static void take_asleep(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
+{
+	struct attached *process = watch->process;
+	struct unwind_sample unwound;
+	struct stall_times times;
+	struct asleep asleep;
+	uint64_t start, end, now;
+
+	if (!loop->tid || asleep_look(process->pid, loop->tid, &asleep) ||
+		asleep.call == ASLEEP_RUNNING)
+		return;
+	stacks_find_stack(process->stacks, asleep.sp, &start, &end);
+	stacks_patch(process->stacks, NULL, 0);
+	if (!asleep_take(process->pid, loop->tid, &asleep, start, end, stacks_lang(process->stacks),
+		    &watches->copy))
+		return;
+	now = clock_monotonic_ns();
+	times = times_until(loop, now);
+	/* A turn that ended meanwhile: the stack may be of the next one, or of the wait. */
+	if (word(&loop->turn_begin_ns) != watch->stall.begin_ns)
+		return;
+	unwound = asleep_sample(&asleep, &watches->copy);
+	write_sample(watches, watch, &unwound, now, &times, &asleep);
+}
+
+/* --- records ------------------------------------------------------------------------------------
+ */
+
+static void end_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
+	const struct stall_ended *ended)
+{
+	uint64_t now = ended->record.time_ns;
+
+	enter_stall(watches, watch, loop, ended->begin_ns, now);
+	account(watch, &ended->times, now - ended->begin_ns);
+	follow_io(watch, ended->io_calls, now);
+	watch->stall.minor_faults = ended->minor_faults;
+	watch->stall.major_faults = ended->major_faults;
+	watch->stall.ready = ended->ready;
+	watch->stall.ended = true;
+	write_stall(watch);
+	watch->stall.id = 0;
+}
+
+void watches_record(struct watches *watches, const struct stall_record *record)
+{
+	const struct stall_sample *sample = (const struct stall_sample *)record;
+	const struct stall_loop *loop;
+	struct watch *watch;
+
+	if (record->loop >= STALL_LOOPS_MAX)
+		return;
+	loop = &watches->loops[record->loop];
+	watch = watch_of(watches, record->loop);
+	if (!watch || watch->generation != record->generation ||
+		!is_loop(watches, watch, loop, record->time_ns))
+		return;
+	if (record->kind == STALL_RECORD_ENDED) {
+		end_stall(watches, watch, loop, (const struct stall_ended *)record);
+	} else if (record->kind == STALL_RECORD_SAMPLE) {
+		enter_stall(watches, watch, loop, sample->turn_begin_ns, record->time_ns);
+		take_sample(watches, watch, loop, sample);
+	}
+}
+
+/* --- looking ------------------------------------------------------------------------------------
+ */
+
+/* A turn is in progress. Returns when to look again. */
+static uint64_t look_at_turn(struct watches *watches, struct watch *watch, struct stall_loop *loop,
+	uint64_t begin_ns, uint64_t now)
+{
+	uint64_t passes_ns = begin_ns + watches->options->threshold_ns, age, interval;
+	const struct lang *lang = stacks_lang(watch->process->stacks);
+	struct stall_times times;
+
+	if (now < passes_ns)
+		return passes_ns;
+	age = now - begin_ns;
+	enter_stall(watches, watch, loop, begin_ns, now);
+	if (lang && lang->ops->anchor && !loop->anchor)
+		loop->anchor = lang->ops->anchor(lang->state, loop->own_tid);
+	if (now < watch->next_sample_ns)
+		return watch->next_sample_ns;
+	if (half(&loop->place) == STALL_SLEEPS)
+		take_asleep(watches, watch, loop);
+	read_io(watch, loop, now);
+	times = times_until(loop, now);
+	/* The turn may have ended by now: the last word is that of the source's record. */
+	if (word(&loop->turn_begin_ns) == begin_ns)
+		account(watch, &times, age);
+	interval = watches->options->interval_ns;
+	if (age / SAMPLES_EVEN > interval)
+		interval = age / SAMPLES_EVEN;
+	watch->next_sample_ns = now + interval;
+	return watch->next_sample_ns;
+}
+
+uint64_t watches_look(struct watches *watches, uint64_t now)
+{
+	uint64_t next = now + watches->options->threshold_ns;
+
+	for (uint32_t i = 0; i < STALL_LOOPS_MAX; i++) {
+		struct stall_loop *loop = &watches->loops[i];
+		uint32_t state = half(&loop->state);
+		struct watch *watch;
+		uint64_t begin_ns;
+
+		if (state == STALL_LOOP_FREE)
+			continue;
+		watch = watch_of(watches, i);
+		if (state == STALL_LOOP_GONE) {
+			if (watch && watch->stall.id)
+				write_stall(watch);
+			watches->ops->release(watches->source, i);
+			continue;
+		}
+		if (!watch || !is_loop(watches, watch, loop, now))
+			continue;
+		declare(watches, watch, loop);
+		begin_ns = word(&loop->turn_begin_ns);
+		if (begin_ns)
+			next = least(next, look_at_turn(watches, watch, loop, begin_ns, now));
+	}
+	return next;
+}
+
+void watches_tick(struct watches *watches, uint64_t now, bool with_histogram)
+{
+	for (uint32_t i = 0; i < STALL_LOOPS_MAX; i++) {
+		const struct stall_loop *loop = &watches->loops[i];
+		struct watch *watch = &watches->entries[i];
+		struct tally_counters counters;
+
+		if (half(&loop->state) == STALL_LOOP_FREE || !watch->id || !watch->process ||
+			watch->process->is_gone || watch->generation != half(&loop->generation))
+			continue;
+		counters = (struct tally_counters){
+			.turns = word(&loop->turns),
+			.busy_ns = word(&loop->busy_ns),
+			.buckets = (const _Atomic uint32_t *)loop->buckets,
+		};
+		tally_write(&watch->tally, watch->process->writer, watch->id, &counters, now,
+			with_histogram);
+		if (watch->stall.id)
+			write_stall(watch);
+	}
+}
+
+void watches_forget(struct watches *watches, const struct attached *attached)
+{
+	for (uint32_t i = 0; i < STALL_LOOPS_MAX; i++) {
+		struct watch *watch = &watches->entries[i];
+
+		if (watch->process != attached)
+			continue;
+		if (watch->stall.id)
+			write_stall(watch);
+		watch->process = NULL;
+	}
+}
+
+struct watches_figures watches_figures(const struct watches *watches)
+{
+	return watches->figures;
+}
