@@ -10,6 +10,7 @@
 enum { CALIBRATION_NS = 200 * 1000 * 1000 };
 
 struct clock_scale clock_scale;
+atomic_bool clock_scale_ready;
 
 struct reading {
 	uint64_t ticks, ns;
@@ -70,7 +71,7 @@ void clock_calibrate(void)
 {
 	struct reading second;
 
-	if (atomic_load_explicit(&clock_scale.ready, memory_order_relaxed) || counter_state < 0)
+	if (clock_is_scaled() || counter_state < 0)
 		return;
 	if (!counter_state) {
 		counter_state = clock_counter_sound() ? 1 : -1;
@@ -87,5 +88,5 @@ void clock_calibrate(void)
 	clock_scale.ns_per_tick_q32 =
 		(uint64_t)((((unsigned __int128)(second.ns - first_reading.ns)) << 32) /
 			   (second.ticks - first_reading.ticks));
-	atomic_store_explicit(&clock_scale.ready, true, memory_order_release);
+	atomic_store_explicit(&clock_scale_ready, true, memory_order_release);
 }

@@ -12,29 +12,39 @@
 #include <stdint.h>
 #include <x86intrin.h>
 
+/* What makes nanoseconds of the counter's ticks. */
 struct clock_scale {
 	uint64_t base_ticks, base_ns;
 	uint64_t ns_per_tick_q32; /* 32.32 fixed point */
-	atomic_bool ready; /* release: published after the fields above, which never change again */
 };
 
-extern struct clock_scale clock_scale;
+extern struct clock_scale clock_scale; /* never changes once it is ready */
+extern atomic_bool clock_scale_ready;  /* release: published after the scale */
 
 /* CLOCK_MONOTONIC from the C library (vDSO). */
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void);
 
+/* Whether the scale is known; it stays so. */
+static inline bool clock_is_scaled(void)
+{
+	return atomic_load_explicit(&clock_scale_ready, memory_order_acquire);
+}
+
+/* The recording's clock by the counter, with a copy of the scale that is ready. */
+static inline uint64_t clock_scaled_ns(const struct clock_scale *scale)
+{
+	uint64_t ticks = __rdtsc() - scale->base_ticks;
+
+	return scale->base_ns +
+	       (uint64_t)(((unsigned __int128)ticks * scale->ns_per_tick_q32) >> 32);
+}
+
 /* The recording's clock. Continuous to within a fraction of a microsecond when the scale is
  * published. */
 static inline uint64_t clock_now_ns(void)
 {
-	uint64_t ticks;
-
-	if (!atomic_load_explicit(&clock_scale.ready, memory_order_acquire))
-		return clock_monotonic_ns();
-	ticks = __rdtsc() - clock_scale.base_ticks;
-	return clock_scale.base_ns +
-	       (uint64_t)(((unsigned __int128)ticks * clock_scale.ns_per_tick_q32) >> 32);
+	return clock_is_scaled() ? clock_scaled_ns(&clock_scale) : clock_monotonic_ns();
 }
 
 /*

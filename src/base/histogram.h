@@ -18,12 +18,12 @@ enum {
 /* The bucket that holds a duration. */
 static inline uint32_t histogram_bucket(uint64_t ns)
 {
-	uint32_t shift, bucket;
+	/* The bit that is set keeps the shift from falling below 0, where each value is a bucket.
+	 */
+	uint32_t shift = 63 - HISTOGRAM_SUB_BITS -
+			 (uint32_t)__builtin_clzll(ns | (1u << HISTOGRAM_SUB_BITS));
+	uint32_t bucket = (shift << HISTOGRAM_SUB_BITS) + (uint32_t)(ns >> shift);
 
-	if (ns < (1u << HISTOGRAM_SUB_BITS))
-		return (uint32_t)ns;
-	shift = 63 - (uint32_t)__builtin_clzll(ns) - HISTOGRAM_SUB_BITS;
-	bucket = (shift << HISTOGRAM_SUB_BITS) + (uint32_t)(ns >> shift);
 	return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 

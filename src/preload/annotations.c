@@ -27,7 +27,7 @@ EXPORT void holter_loop_wait_end_v1(void)
 	if (loop &&
 		atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_ANNOTATED &&
 		!atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed))
-		loop_begin_turn(loop, 0);
+		loop_leave(loop, 0);
 }
 
 EXPORT struct holter_pool *holter_pool_new_v1(const char *name, uint32_t size)

@@ -10,7 +10,12 @@
 #include "loop.h"
 #include "real.h"
 
-EXPORT int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
+/* epoll_wait and epoll_pwait, where busy servers wait, take the quick way and have what else may be
+ * the case in a function beside (loop_enter_quick). A thread that has a loop has called
+ * real_resolve. */
+
+__attribute__((noinline)) static int epoll_wait_slow(
+	int epfd, struct epoll_event *events, int maxevents, int timeout)
 {
 	struct loop *loop = loop_enter(epfd, WAIT_EPOLL);
 	int result = REAL(epoll_wait)(epfd, events, maxevents, timeout);
@@ -19,13 +24,38 @@ EXPORT int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int t
 	return result;
 }
 
-EXPORT int epoll_pwait(
+EXPORT int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
+{
+	struct loop *loop = loop_enter_quick(epfd);
+	int result;
+
+	if (!loop)
+		return epoll_wait_slow(epfd, events, maxevents, timeout);
+	result = real.epoll_wait(epfd, events, maxevents, timeout);
+	loop_leave_quick(loop, result);
+	return result;
+}
+
+__attribute__((noinline)) static int epoll_pwait_slow(
 	int epfd, struct epoll_event *events, int maxevents, int timeout, const sigset_t *sigmask)
 {
 	struct loop *loop = loop_enter(epfd, WAIT_EPOLL);
 	int result = REAL(epoll_pwait)(epfd, events, maxevents, timeout, sigmask);
 
 	loop_leave(loop, result);
+	return result;
+}
+
+EXPORT int epoll_pwait(
+	int epfd, struct epoll_event *events, int maxevents, int timeout, const sigset_t *sigmask)
+{
+	struct loop *loop = loop_enter_quick(epfd);
+	int result;
+
+	if (!loop)
+		return epoll_pwait_slow(epfd, events, maxevents, timeout, sigmask);
+	result = real.epoll_pwait(epfd, events, maxevents, timeout, sigmask);
+	loop_leave_quick(loop, result);
 	return result;
 }
 

@@ -39,6 +39,7 @@ static struct loop *register_thread(void)
 	atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->turns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->busy_ns, 0, memory_order_relaxed);
+	loop->quick_descriptor = LOOP_NOT_QUICK;
 	atomic_store_explicit(&loop->gc_turn_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_head, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_tail, 0, memory_order_relaxed);
@@ -106,7 +107,7 @@ static struct loop *enter_annotated(struct loop *loop)
 	return loop;
 }
 
-struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait)
+static struct loop *enter_slow(int32_t descriptor, enum wait_call wait)
 {
 	struct loop *loop = thread.loop;
 
@@ -145,7 +146,7 @@ struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait)
 	return register_thread();
 }
 
-void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
+static void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
 {
 	uint32_t head = atomic_load_explicit(&loop->ended_head, memory_order_relaxed);
 	struct timespec cpu = {0};
@@ -164,6 +165,38 @@ void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
 		.gc_ns = loop_gc_ns(loop, begin_ns),
 	};
 	atomic_store_explicit(&loop->ended_head, head + 1, memory_order_release);
+}
+
+struct loop *loop_enter(int32_t descriptor, enum wait_call wait)
+{
+	struct loop *loop = thread.loop;
+	uint64_t begin_ns, now, turn_ns;
+
+	if (!loop || atomic_load_explicit(&loop->descriptor, memory_order_relaxed) != descriptor)
+		loop = enter_slow(descriptor, wait);
+	if (!loop)
+		return NULL;
+	if (loop->quick_descriptor != descriptor && clock_is_scaled()) {
+		loop->scale = clock_scale;
+		loop->quick_descriptor = descriptor;
+	}
+	begin_ns = atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed);
+	if (!begin_ns)
+		return loop;
+	now = clock_now_ns();
+	turn_ns = now > begin_ns ? now - begin_ns : 0;
+	loop_count_turn(loop, turn_ns);
+	if (turn_ns >= loop_threshold_ns)
+		loop_stalled(loop, begin_ns, now);
+	return loop;
+}
+
+void loop_leave(struct loop *loop, int result)
+{
+	if (!loop)
+		return;
+	atomic_store_explicit(&loop->ready, result, memory_order_relaxed);
+	atomic_store_explicit(&loop->turn_begin_ns, clock_now_ns(), memory_order_release);
 }
 
 void loop_gc_begin(struct loop *loop)

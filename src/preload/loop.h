@@ -5,7 +5,7 @@
  * its thread: two clock readings and a few stores a turn; no lock, no system call, no signal.
  *
  * Data: wait hooks -> struct loop -> Holter's thread (watchdog.c), which only reads.
- * Tier A, apart from loop_enter_slow.
+ * Tier A, apart from loop_enter.
  */
 #pragma once
 
@@ -22,6 +22,7 @@ enum {
 	ENDED_MAX = 64,        /* stalls that ended and were not fetched yet, a loop */
 	WAITS_TO_BELIEVE = 10, /* the tenth wait on one descriptor makes a loop of a thread */
 	LOOP_ANNOTATED = -2,   /* in place of a descriptor: the program says when it waits */
+	LOOP_NOT_QUICK = -3,   /* the same: no wait takes the quick way */
 };
 
 /* A turn longer than the threshold, as its own thread saw it end. */
@@ -32,11 +33,16 @@ struct ended_stall {
 };
 
 struct loop {
-	/* Written by the loop's thread alone; relaxed unless said. */
-	_Atomic uint64_t turn_begin_ns; /* 0 while it waits. release: the turn's beginning */
-	uint64_t wait_begin_ns;         /* private to the thread */
-	_Atomic uint32_t ready;         /* descriptors at the turn's beginning */
+	/* What an ordinary turn touches, but for its bucket: one cache line. Written by the loop's
+	 * thread alone, as all that follows; relaxed unless said. */
+	_Alignas(64) _Atomic uint64_t
+		turn_begin_ns; /* 0 while it waits. release: the turn's beginning */
 	_Atomic uint64_t turns, busy_ns;
+	_Atomic int32_t ready;    /* what the last wait returned: so many descriptors, or -1 */
+	int32_t quick_descriptor; /* private: the descriptor once the scale is known, or
+				     LOOP_NOT_QUICK */
+	struct clock_scale scale; /* private; of the clock */
+
 	_Atomic uint64_t
 		gc_turn_ns;     /* begin of the turn that gc_ns belongs to. release: after gc_ns */
 	_Atomic uint64_t gc_ns; /* garbage collection in that turn */
@@ -77,13 +83,13 @@ extern __thread struct thread thread __attribute__((tls_model("initial-exec")));
 extern struct loop loops[LOOPS_MAX];
 
 /*
- * The loop whose turn ends with this wait, or null: the wait is a blocking call inside a turn, or
- * the thread is no loop. Counts waits and registers the thread when it has shown itself to be one.
- * Tier B.
+ * The calling thread is about to wait. The loop whose turn ends with that, or null: the wait is a
+ * blocking call inside a turn, or the thread is no loop. Counts waits and registers the thread when
+ * it has shown itself to be one. Tier B.
  */
-struct loop *loop_enter_slow(int32_t descriptor, enum wait_call wait);
-/* Appends to the ended stalls; reads the thread's CPU clock. */
-void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns);
+struct loop *loop_enter(int32_t descriptor, enum wait_call wait);
+/* The wait has returned, with this result: a turn begins. The loop may be null. */
+void loop_leave(struct loop *loop, int result);
 /* A collection of the thread's language runtime begins, ends. */
 void loop_gc_begin(struct loop *loop);
 void loop_gc_end(struct loop *loop);
@@ -92,56 +98,49 @@ uint64_t loop_gc_ns(const struct loop *loop, uint64_t begin_ns);
 /* After fork, in the child: no thread is a loop any more. */
 void loop_forget_all(void);
 
-extern uint64_t loop_threshold_ns;
+extern uint64_t loop_threshold_ns; /* UINT64_MAX: Holter stands aside */
 
-/* The calling thread is about to wait: its turn ends. */
-__attribute__((always_inline)) static inline void loop_end_turn(struct loop *loop)
+/* A turn of this length has ended. Single writer: plain additions, atomic only so that the reader
+ * sees whole values. */
+static inline void loop_count_turn(struct loop *loop, uint64_t turn_ns)
 {
-	uint64_t begin = atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed);
-	uint64_t now = clock_now_ns(), turn = now > begin ? now - begin : 0;
-	_Atomic uint32_t *bucket;
+	_Atomic uint32_t *bucket = &loop->buckets[histogram_bucket(turn_ns)];
 
 	atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
-	loop->wait_begin_ns = now;
-	if (!begin)
-		return;
-	/* Single writer: plain additions, atomic only so that the reader sees whole values. */
-	bucket = &loop->buckets[histogram_bucket(turn)];
 	atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1,
 		memory_order_relaxed);
 	atomic_store_explicit(&loop->turns,
 		atomic_load_explicit(&loop->turns, memory_order_relaxed) + 1, memory_order_relaxed);
 	atomic_store_explicit(&loop->busy_ns,
-		atomic_load_explicit(&loop->busy_ns, memory_order_relaxed) + turn,
+		atomic_load_explicit(&loop->busy_ns, memory_order_relaxed) + turn_ns,
 		memory_order_relaxed);
-	if (__builtin_expect(turn >= loop_threshold_ns, 0))
-		loop_stalled(loop, begin, now);
 }
 
-/* The wait has returned, with this result: a turn begins. */
-static inline void loop_begin_turn(struct loop *loop, int result)
-{
-	atomic_store_explicit(
-		&loop->ready, result > 0 ? (uint32_t)result : 0, memory_order_relaxed);
-	atomic_store_explicit(&loop->turn_begin_ns, clock_now_ns(), memory_order_release);
-}
-
-__attribute__((always_inline)) static inline struct loop *loop_enter(
-	int32_t descriptor, enum wait_call wait)
+/*
+ * loop_enter where an ordinary turn ends by the loop's own wait; null, and nothing done, in every
+ * other case. It calls nothing, so that a hook which leaves those cases to a function of its own
+ * has no register to save but one: half the instructions of the way through loop_enter.
+ */
+static inline struct loop *loop_enter_quick(int32_t descriptor)
 {
 	struct loop *loop = thread.loop;
+	uint64_t turn_ns;
 
-	if (__builtin_expect(!loop || atomic_load_explicit(&loop->descriptor,
-					      memory_order_relaxed) != descriptor,
-		    0))
-		loop = loop_enter_slow(descriptor, wait);
-	if (loop)
-		loop_end_turn(loop);
+	if (__builtin_expect(!loop || loop->quick_descriptor != descriptor, 0))
+		return NULL;
+	/* Outside a turn, which would have begun at 0, it is longer than any threshold. */
+	turn_ns = clock_scaled_ns(&loop->scale) -
+		  atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed);
+	if (__builtin_expect(turn_ns >= loop_threshold_ns, 0))
+		return NULL;
+	loop_count_turn(loop, turn_ns);
 	return loop;
 }
 
-static inline void loop_leave(struct loop *loop, int result)
+/* loop_leave after loop_enter_quick. */
+static inline void loop_leave_quick(struct loop *loop, int result)
 {
-	if (loop)
-		loop_begin_turn(loop, result);
+	atomic_store_explicit(&loop->ready, result, memory_order_relaxed);
+	atomic_store_explicit(
+		&loop->turn_begin_ns, clock_scaled_ns(&loop->scale), memory_order_release);
 }

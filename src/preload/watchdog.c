@@ -195,6 +195,7 @@ static uint64_t watch_turn(
 {
 	uint64_t passes_ns = begin_ns + settings.threshold_ns, age;
 	struct usage usage;
+	int32_t ready;
 
 	if (watch->turn_begin_ns != begin_ns) {
 		watch->turn_begin_ns = begin_ns;
@@ -209,7 +210,8 @@ static uint64_t watch_turn(
 	age = now - begin_ns;
 	if (!watch->stall.id) {
 		begin_stall(watch, loop, begin_ns);
-		watch->stall.ready = atomic_load_explicit(&loop->ready, memory_order_relaxed);
+		ready = atomic_load_explicit(&loop->ready, memory_order_relaxed);
+		watch->stall.ready = ready > 0 ? (uint32_t)ready : 0;
 		stacks_refresh(dog.stacks);
 		stacks_find_stack(dog.stacks, loop->stack_hint, &watch->target.stack_start,
 			&watch->target.stack_end);
