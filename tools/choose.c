@@ -29,10 +29,8 @@ struct candidates {
 	pid_t forwarder; /* a container runtime's proxy that was passed over; 0 */
 };
 
-static enum exit_status fail(struct chosen *ret, enum exit_status status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static enum exit_status fail(struct chosen *ret, enum exit_status status, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static enum exit_status fail(
+	struct chosen *ret, enum exit_status status, const char *format, ...)
 {
 	va_list arguments;
 
@@ -233,6 +231,7 @@ static int collect(const struct processes *processes, struct candidates *ret,
 	bool (*matches)(const struct process *process, const void *context), const void *context)
 {
 	*ret = (struct candidates){0};
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): it is an array of pointers */
 	ret->entries = calloc(processes->count + 1, sizeof(*ret->entries));
 	if (!ret->entries)
 		return -ENOMEM;

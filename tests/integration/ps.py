@@ -102,7 +102,8 @@ def node_is_listed():
 def code_is_not_shown():
     """code on a command line is not shown"""
     port = free_port()
-    with work_folder() as folder, Server([node(), "-e", NODE_SERVER + f"// {SECRET}"], folder, {"PORT": str(port)}, port) as server:
+    command = [node(), "-e", NODE_SERVER + f"// {SECRET}"]
+    with work_folder() as folder, Server(command, folder, {"PORT": str(port)}, port) as server:
         process = row(server.process.pid)
     check(process["script"] is None and SECRET not in json.dumps(process), f"code is shown: {process}")
 
