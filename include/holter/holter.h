@@ -41,7 +41,7 @@ void holter_pool_acquired_v1(struct holter_pool *pool, const void *connection);
 void holter_pool_released_v1(struct holter_pool *pool, const void *connection);
 
 /*
- * Declares a pointer to one of those, null where there is no library.
+ * Declares `call`, a pointer to one of those, null where there is no library.
  *
  * The reference is weak, so that a program links and starts without the library. (dlsym would need
  * libdl on older systems, take the loader's lock in the middle of a request, and have its answer
@@ -50,13 +50,13 @@ void holter_pool_released_v1(struct holter_pool *pool, const void *connection);
  * a library that is preloaded would not be found there.
  */
 #if defined(__x86_64__) && defined(__linux__) && !defined(__ILP32__)
-#define HOLTER_FIND(pointer, name)                                                                 \
-	__typeof__(&name) pointer;                                                                 \
+#define HOLTER_FIND_CALL(name)                                                                     \
+	__typeof__(&(name)) call;                                                                  \
 	__asm__(".weak " #name "\n\t"                                                              \
 		"mov {" #name "@GOTPCREL(%%rip), %0|%0, qword ptr " #name "@GOTPCREL[rip]}"        \
-		: "=r"(pointer))
+		: "=r"(call))
 #else
-#define HOLTER_FIND(pointer, name) __typeof__(&name) pointer = 0
+#define HOLTER_FIND_CALL(name) __typeof__(&(name)) call = 0
 #endif
 
 /*
@@ -77,7 +77,7 @@ void holter_pool_released_v1(struct holter_pool *pool, const void *connection);
 /* The turn ends: the thread is about to wait, or to leave its loop. */
 static inline void holter_loop_wait_begin(void)
 {
-	HOLTER_FIND(call, holter_loop_wait_begin_v1);
+	HOLTER_FIND_CALL(holter_loop_wait_begin_v1);
 
 	if (call)
 		call();
@@ -86,7 +86,7 @@ static inline void holter_loop_wait_begin(void)
 /* The wait has returned: a turn begins. Ignored where no wait has begun. */
 static inline void holter_loop_wait_end(void)
 {
-	HOLTER_FIND(call, holter_loop_wait_end_v1);
+	HOLTER_FIND_CALL(holter_loop_wait_end_v1);
 
 	if (call)
 		call();
@@ -119,7 +119,7 @@ static inline void holter_loop_wait_end(void)
  */
 static inline struct holter_pool *holter_pool_new(const char *name, uint32_t size)
 {
-	HOLTER_FIND(call, holter_pool_new_v1);
+	HOLTER_FIND_CALL(holter_pool_new_v1);
 
 	return call ? call(name, size) : 0;
 }
@@ -127,7 +127,7 @@ static inline struct holter_pool *holter_pool_new(const char *name, uint32_t siz
 /* The pool may have another number of connections from now on. */
 static inline void holter_pool_resize(struct holter_pool *pool, uint32_t size)
 {
-	HOLTER_FIND(call, holter_pool_resize_v1);
+	HOLTER_FIND_CALL(holter_pool_resize_v1);
 
 	if (pool && call)
 		call(pool, size);
@@ -136,7 +136,7 @@ static inline void holter_pool_resize(struct holter_pool *pool, uint32_t size)
 /* Takes the pool back: it is no longer counted, and must not be used any more. */
 static inline void holter_pool_free(struct holter_pool *pool)
 {
-	HOLTER_FIND(call, holter_pool_free_v1);
+	HOLTER_FIND_CALL(holter_pool_free_v1);
 
 	if (pool && call)
 		call(pool);
@@ -148,7 +148,7 @@ static inline void holter_pool_free(struct holter_pool *pool)
  */
 static inline uint64_t holter_pool_wait_begin(struct holter_pool *pool)
 {
-	HOLTER_FIND(call, holter_pool_wait_begin_v1);
+	HOLTER_FIND_CALL(holter_pool_wait_begin_v1);
 
 	return pool && call ? call(pool) : 0;
 }
@@ -156,7 +156,7 @@ static inline uint64_t holter_pool_wait_begin(struct holter_pool *pool)
 /* The request waits no more: it has got a connection, or has given up. */
 static inline void holter_pool_wait_end(struct holter_pool *pool, uint64_t begin)
 {
-	HOLTER_FIND(call, holter_pool_wait_end_v1);
+	HOLTER_FIND_CALL(holter_pool_wait_end_v1);
 
 	if (pool && call)
 		call(pool, begin);
@@ -169,7 +169,7 @@ static inline void holter_pool_wait_end(struct holter_pool *pool, uint64_t begin
  */
 static inline void holter_pool_acquired(struct holter_pool *pool, const void *connection)
 {
-	HOLTER_FIND(call, holter_pool_acquired_v1);
+	HOLTER_FIND_CALL(holter_pool_acquired_v1);
 
 	if (pool && call)
 		call(pool, connection);
@@ -178,13 +178,13 @@ static inline void holter_pool_acquired(struct holter_pool *pool, const void *co
 /* The connection is given back, or closed while it is held. Ignored if it is not held. */
 static inline void holter_pool_released(struct holter_pool *pool, const void *connection)
 {
-	HOLTER_FIND(call, holter_pool_released_v1);
+	HOLTER_FIND_CALL(holter_pool_released_v1);
 
 	if (pool && call)
 		call(pool, connection);
 }
 
-#undef HOLTER_FIND
+#undef HOLTER_FIND_CALL
 
 #ifdef __cplusplus
 }

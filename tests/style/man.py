@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every command and option has its place in the manual pages, and the pages name no others.     man.py HOLTER"""
+"""Every command, option and annotation has its place in the manual pages, and the pages name no others.
+
+    man.py HOLTER
+"""
 import re
 import subprocess
 import sys
@@ -42,4 +45,11 @@ for command, options in commands.items():
                    for option in sorted(explained - options)]
 complaints += [f"{path}: is of no command" for path in MAN.glob("holter-*.scd")
                if path.name.removeprefix("holter-").removesuffix(".1.scd") not in commands]
+
+# The functions of the header, and those that its page explains.
+header = (sources.TOP / "include" / "holter" / "holter.h").read_text()
+declared = set(re.findall(r"^static inline .*?\b(\w+)\(", header, re.MULTILINE))
+shown = set(re.findall(r"\*(holter_\w+)\*\(", (MAN / "holter.h.3.scd").read_text()))
+complaints += [f"man/holter.h.3.scd: does not explain {name}" for name in sorted(declared - shown)]
+complaints += [f"man/holter.h.3.scd: explains {name}, which holter.h has not" for name in sorted(shown - declared)]
 sources.verdict(complaints if commands else ["holter lists no commands"])
