@@ -33,12 +33,15 @@ const struct limit limits[LIMITS] = {
 	[LIMIT_IO_URING] = {"io-uring", MODES_ALL,
 		"Waits by io_uring, and what the kernel does for requests in its rings.",
 		"The process enters the kernel without a call that is watched, or not at all.",
-		"switch io_uring off for the time of the recording (Node: UV_USE_IO_URING=0)",
+		"mark the loop with holter/holter.h, or switch io_uring off (Node: "
+		"UV_USE_IO_URING=0)",
 		"io_uring"},
 	[LIMIT_RAW_CALLS] = {"raw-system-calls", MODE_PRELOADING,
 		"Waits by system calls that the program makes without libc's functions.",
 		"The library sees calls of functions, not of the kernel.",
-		"attach to it, where the kernel itself tells", NULL},
+		"mark the loop with holter/holter.h, or attach to it, where the kernel itself "
+		"tells",
+		NULL},
 	[LIMIT_GO] = {"go", MODES_ALL, "Stalls in Go programs.",
 		"Go makes its system calls itself and moves its tasks between threads: no thread "
 		"has turns of its own.",
