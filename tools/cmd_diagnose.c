@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_diagnose.c - `holter diagnose`: says what was wrong, and which function is to blame.
+ * cmd_diagnose.c - `holter diagnose`: says what was wrong, and which function is to blame, in a
+ * recording or in a running process.
  *
- * Tier C. Data: a recording -> findings on standard output.
+ * Tier C. Data: a recording, or a process that is watched for a while -> findings on standard
+ * output.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "attaching.h"
 #include "command.h"
+#include "destination.h"
 #include "load.h"
 #include "render.h"
 
-enum { OPTION_JSON, OPTION_ALL, OPTION_EXIT_CODE, OPTION_SYMBOLS, OPTION_SOURCES };
+enum {
+	OPTION_JSON = ATTACHING_OPTIONS,
+	OPTION_ALL,
+	OPTION_EXIT_CODE,
+	OPTION_SYMBOLS,
+	OPTION_SOURCES,
+	OPTION_OUTPUT,
+};
 
 static const struct command_option options[] = {
+	ATTACHING_TABLE,
 	[OPTION_JSON] = {"json", 0, NULL, "print one JSON object"},
 	[OPTION_ALL] = {"all", 'a', NULL, "show findings of severity info too"},
 	[OPTION_EXIT_CODE] = {"exit-code", 0, NULL,
@@ -24,7 +38,19 @@ static const struct command_option options[] = {
 		"look for executables and libraries below DIR first"},
 	[OPTION_SOURCES] = {"sources", 0, "DIR",
 		"look for scripts and source maps below DIR first"},
+	[OPTION_OUTPUT] = {"output", 'o', "FILE",
+		"of a running process: keep the recording as FILE"},
 	{NULL, 0, NULL, NULL},
+};
+
+static const uint64_t watch_ns = 10000000000; /* without -d */
+
+struct request {
+	struct attaching attaching;
+	struct load_options load;
+	struct text_options text;
+	const char *output;
+	bool json, exit_code, is_live;
 };
 
 static bool wants_color(void)
@@ -40,70 +66,142 @@ static bool found_something(const struct diagnosis *diagnosis)
 	return diagnosis->finding_count > 0 && diagnosis->findings[0].severity >= SEVERITY_WARNING;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+/* Reads the options. Returns STATUS_OK or STATUS_USAGE. */
+static enum exit_status take_options(
+	const struct command *command, int argc, char **argv, struct request *request)
 {
-	struct text_options text = {.color = wants_color()};
-	struct recording *recording;
-	struct diagnosis diagnosis;
-	struct load_options load = {0};
 	const char *value;
-	bool json = false, exit_code = false;
-	int option, status, error;
+	int option;
 
 	while ((option = command_next_option(command, argc, argv, &value)) != -1) {
 		switch (option) {
 		case OPTION_JSON:
-			json = true;
+			request->json = true;
 			break;
 		case OPTION_ALL:
-			text.all = true;
+			request->text.all = true;
 			break;
 		case OPTION_EXIT_CODE:
-			exit_code = true;
+			request->exit_code = true;
 			break;
 		case OPTION_SYMBOLS:
-			load.symbols = value;
+			request->load.symbols = value;
 			break;
 		case OPTION_SOURCES:
-			load.sources = value;
+			request->load.sources = value;
 			break;
-		default:
+		case OPTION_OUTPUT:
+			request->output = value;
+			break;
+		case -2:
 			return STATUS_USAGE;
+		default:
+			request->is_live = true;
+			if (attaching_take(&request->attaching, (enum attaching_option)option,
+				    value) != STATUS_OK)
+				return STATUS_USAGE;
 		}
 	}
-	if (optind + 1 != argc) {
-		complain("diagnose: wants one recording: try 'holter help diagnose'");
-		return STATUS_USAGE;
-	}
-	status = load_recording(&recording, argv[optind], &load);
+	return STATUS_OK;
+}
+
+/* Says what a recording shows. */
+static enum exit_status judge(
+	const struct command *command, const struct request *request, const char *path)
+{
+	struct recording *recording;
+	struct diagnosis diagnosis;
+	int status = load_recording(&recording, path, &request->load), error;
+
 	if (status != STATUS_OK)
-		return status;
+		return (enum exit_status)status;
 	error = diagnose(&diagnosis, recording);
 	if (error) {
-		complain("diagnose: %s: %s", argv[optind], strerror(-error));
+		complain("diagnose: %s: %s", path, strerror(-error));
 		recording_free(recording);
 		return STATUS_FAILED;
 	}
-	if (json)
+	if (request->json)
 		render_json(stdout, &diagnosis);
 	else
-		render_text(stdout, &diagnosis, &text);
+		render_text(stdout, &diagnosis, &request->text);
 	status = command_finish(command);
-	if (status == STATUS_OK && exit_code && found_something(&diagnosis))
+	if (status == STATUS_OK && request->exit_code && found_something(&diagnosis))
 		status = STATUS_FOUND;
 	recording_free(recording);
+	return (enum exit_status)status;
+}
+
+/* Watches a process into a file, and judges that while the process is there to name its frames. */
+static enum exit_status judge_live(
+	const struct command *command, struct request *request, const char *path)
+{
+	enum exit_status status;
+
+	request->attaching.options.out = path;
+	if (!request->attaching.options.duration_ns)
+		request->attaching.options.duration_ns = watch_ns;
+	status = attaching_run(&request->attaching, "diagnose");
+	return status == STATUS_OK ? judge(command, request, path) : status;
+}
+
+/* In a file that is kept, or in a private folder that is not. */
+static enum exit_status watch_and_judge(const struct command *command, struct request *request)
+{
+	char folder[] = "/tmp/holter-XXXXXX", *path = NULL;
+	enum exit_status status = attaching_choose(&request->attaching, "diagnose");
+
+	if (status != STATUS_OK)
+		return status;
+	if (request->output) {
+		path = destination_absolute(request->output);
+		status = path && destination_prepare(path) ? judge_live(command, request, path)
+							   : STATUS_FAILED;
+		free(path);
+		return status;
+	}
+	if (!mkdtemp(folder) || asprintf(&path, "%s/recording.holter", folder) < 0) {
+		complain("diagnose: a folder for the recording: %s; keep it elsewhere with -o",
+			strerror(errno));
+		return STATUS_FAILED;
+	}
+	status = judge_live(command, request, path);
+	unlink(path);
+	rmdir(folder);
+	free(path);
 	return status;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct request request = {.text = {.color = wants_color()}};
+
+	attaching_init(&request.attaching);
+	if (take_options(command, argc, argv, &request) != STATUS_OK)
+		return STATUS_USAGE;
+	if (optind + !request.is_live != argc) {
+		complain("diagnose: wants one recording, or a process (-p): try 'holter help "
+			 "diagnose'");
+		return STATUS_USAGE;
+	}
+	return (int)(request.is_live ? watch_and_judge(command, &request)
+				     : judge(command, &request, argv[optind]));
 }
 
 const struct command command_diagnose = {
 	.name = "diagnose",
 	.summary = "say what was wrong, and which function is to blame",
-	.usage = "[OPTION...] FILE",
+	.usage = "[OPTION...] FILE | -p PID [-d TIME] [OPTION...]",
 	.details = "Reads a recording and prints its findings, worst first: cause, culprit with "
 		   "file and line, and\n"
 		   "how much of the time was lost. What the recording cannot say is listed as not "
-		   "observed.",
+		   "observed.\n"
+		   "With -p, --port or --name it watches a running process first, for ten seconds "
+		   "or as -d says, as\n"
+		   "'holter attach' does; Ctrl-C ends that early, and the verdict is on what there "
+		   "is.",
 	.examples = "  holter diagnose shop.holter\n"
+		    "  sudo holter diagnose -p $(pidof node) -d 5s\n"
 		    "  holter diagnose --json --exit-code shop.holter",
 	.options = options,
 	.run = run,

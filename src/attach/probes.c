@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@
 
 _Static_assert((int)STALL_BUCKETS == (int)HISTOGRAM_BUCKETS, "one scale for both");
 
-enum { CLOCK_HZ = 99, LINKS_MAX = 64 };
+enum { CLOCK_HZ = 99, LINKS_STEP = 64, CLOSERS_MAX = 32 };
 
 struct source {
 	struct stall *skeleton;
@@ -212,7 +213,7 @@ static int keep(struct source *source, struct bpf_link *link)
 	if (!link)
 		return -errno;
 	if (source->link_count == source->link_capacity) {
-		source->link_capacity += LINKS_MAX;
+		source->link_capacity += LINKS_STEP;
 		links = realloc(source->links, source->link_capacity * sizeof(struct bpf_link *));
 		if (!links) {
 			bpf_link__destroy(link);
@@ -361,13 +362,49 @@ static int open_maps(struct source *source)
 /* --- operations ---------------------------------------------------------------------------------
  */
 
+struct closer {
+	struct source *source;
+	size_t first, step;
+	pthread_t thread;
+	bool runs;
+};
+
+static void *close_links(void *argument)
+{
+	const struct closer *closer = argument;
+
+	for (size_t i = closer->first; i < closer->source->link_count; i += closer->step)
+		bpf_link__destroy(closer->source->links[i]);
+	return NULL;
+}
+
+/* The kernel waits at each until no CPU runs its program any more, some 50 ms: at all of them at
+ * once.
+ */
+static void close_all_links(struct source *source)
+{
+	struct closer closers[CLOSERS_MAX];
+	size_t count = source->link_count < CLOSERS_MAX ? source->link_count : CLOSERS_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		closers[i] = (struct closer){.source = source, .first = i, .step = count};
+		closers[i].runs =
+			!pthread_create(&closers[i].thread, NULL, close_links, &closers[i]);
+		if (!closers[i].runs)
+			close_links(&closers[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (closers[i].runs)
+			pthread_join(closers[i].thread, NULL);
+	}
+	free(source->links);
+}
+
 static void probes_close(struct source *source)
 {
 	if (!source)
 		return;
-	for (size_t i = 0; i < source->link_count; i++)
-		bpf_link__destroy(source->links[i]);
-	free(source->links);
+	close_all_links(source);
 	ring_buffer__free(source->ring);
 	if (source->loops)
 		munmap(source->loops, source->loops_bytes);
