@@ -75,11 +75,12 @@ static size_t count_busy(const struct process *process)
 	return busy;
 }
 
-/* "80,443,unix" */
+/* "80,443,unix"; "…" at the end: there are, or may be, more. */
 static char *make_ports(const struct process *process)
 {
 	char text[64] = "";
 	size_t length = 0, shown = 0;
+	bool more = process->more;
 	uint16_t last = 0;
 
 	/* They stand in the order of their ports, unix sockets last. */
@@ -90,13 +91,15 @@ static char *make_ports(const struct process *process)
 			continue;
 		last = listener->port;
 		if (shown == PORTS_SHOWN) {
-			snprintf(text + length, sizeof(text) - length, ",…");
+			more = true;
 			break;
 		}
 		length += (size_t)snprintf(text + length, sizeof(text) - length,
 			last ? "%s%u" : "%sunix", shown ? "," : "", last);
 		shown++;
 	}
+	if (more)
+		snprintf(text + length, sizeof(text) - length, "%s…", shown ? "," : "");
 	return make_cell("%s", text);
 }
 
@@ -113,13 +116,21 @@ static char *make_recording(const struct process_identity *identity)
 	return make_cell("-");
 }
 
+/* Node 24 calls its main thread "MainThread", 26 "node-MainThread", unless the program sets a
+ * title. */
+static const char *title_of(const struct process *process, const struct process_identity *identity)
+{
+	const char *word = strstr(process->name, "MainThread");
+
+	if (word && !word[strlen("MainThread")] && identity->names.program[0])
+		return process_base_name(identity->names.program);
+	return process->name;
+}
+
 static void make_row(
 	const struct process *process, const struct process_identity *identity, struct row *ret)
 {
-	/* Node 24 calls its main thread so, and the process with it, unless the program has set a
-	 * title. */
-	bool nameless = strcmp(process->name, "MainThread") == 0 && identity->names.program[0];
-	const char *name = nameless ? process_base_name(identity->names.program) : process->name;
+	const char *name = title_of(process, identity);
 	size_t busy = count_busy(process);
 	char container[128];
 
@@ -225,6 +236,7 @@ static void write_listening(struct json_writer *json, const struct process *proc
 		json_writer_close_object(json);
 	}
 	json_writer_close_array(json);
+	json_writer_text(json, "listening_known", process->more ? "part" : "all");
 }
 
 static void write_container(struct json_writer *json, const struct container *container)

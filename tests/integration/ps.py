@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`holter ps` on real servers: what runs, what it listens on, where, and whether it is recorded."""
 import contextlib
+import hashlib
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -187,6 +189,36 @@ def others():
             process.kill()
 
 
+def many_ports():
+    """more ports than the table shows, and more descriptors than are looked at"""
+    source = """
+import resource, select, socket, sys
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+epoll = select.epoll()
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+fillers = [socket.socket() for _ in range(int(sys.argv[2]))]
+last = socket.create_server(("127.0.0.1", 0))
+print(*(listener.getsockname()[1] for listener in [*sockets, last]), flush=True)
+epoll.poll()
+"""
+    for early, fillers, known, shown in ((3, 0, "all", "{0},{1},{2},{3}"), (5, 0, "all", "{0},{1},{2},{3},…"),
+                                         (1, 4200, "part", "{0},…")):
+        with subprocess.Popen([sys.executable, "-c", source, str(early), str(fillers)], stdout=subprocess.PIPE, text=True,
+                              env=without_holter()) as process:
+            try:
+                printed = process.stdout.readline()
+                if not printed:
+                    raise Skip(f"{fillers} descriptors are not to be had")
+                listened = sorted(map(int, printed.split()[:early if known == "part" else None]))
+                answer, text = row(process.pid), holter("ps").stdout
+            finally:
+                process.kill()
+        check(answer["listening_known"] == known and ports(answer) == set(listened), f"it listens on {answer['listening']}")
+        line = next(line for line in text.splitlines() if line.split()[0] == str(process.pid))
+        check(shown.format(*listened) in line.split(), f"its line is {line!r}")
+
+
 def in_a_container():
     """a server in pid, mount, network and user namespaces of its own (hazard 39)"""
     wrapper = [program("unshare"), "-p", "-m", "-n", "-U", "-r", "--fork", "--mount-proc", "--kill-child", "--"]
@@ -210,6 +242,39 @@ def in_a_container():
     check(ports(found[0]) == {port} and found[0]["script"] == "shop.js", f"it is {found[0]}")
     check(found[0]["runtime"].startswith("node "), f"the runtime is {found[0]['runtime']}")
     check(any(line.startswith(f"{found[0]['pid']} ") and " unnamed " in line for line in text.splitlines()), text)
+
+
+@contextlib.contextmanager
+def cgroup(name):
+    """A control group of that name, in whichever hierarchy lets itself be written to."""
+    for top in ("/sys/fs/cgroup", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified"):
+        folder = pathlib.Path(top) / name
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            if (folder / "cgroup.procs").exists():  # else it is a plain folder
+                yield folder
+                return
+        finally:
+            folder.rmdir()
+    raise Skip("no control group can be made here")
+
+
+def named_container():
+    """a container that a runtime has named, by its control group"""
+    number = hashlib.sha256(str(os.getpid()).encode()).hexdigest()
+    unshare = program("unshare")
+    if subprocess.run([unshare, "-m", "true"], capture_output=True).returncode:
+        raise Skip("namespaces cannot be made here")
+    with cgroup(f"docker-{number}.scope") as group, work_folder() as folder:
+        for wrapper, container in (((), None), ((unshare, "-m"), {"runtime": "docker", "name": number[:12], "pid": None})):
+            with node_server(folder, wrapper=wrapper) as server:
+                (group / "cgroup.procs").write_text(str(server.process.pid))
+                process, text = row(server.process.pid), holter("ps").stdout
+            check(process["container"] == container, f"it runs in {process['container']}")
+            check((f" docker:{number[:12]} " in text) == bool(container), f"the table says {text}")
 
 
 def recorded():
@@ -333,5 +398,5 @@ def wrong():
         check(done.returncode == 2 and len(done.stderr.splitlines()) == 1, f"{arguments}: {done.returncode}, {done.stderr}")
 
 
-run_cases(node_is_listed, code_is_not_shown, hanging, asyncio, redis, nginx, native, others, in_a_container, recorded,
-          attached, one_port, hostile, storm, without_rights, own_rights, wrong)
+run_cases(node_is_listed, code_is_not_shown, hanging, asyncio, redis, nginx, native, others, many_ports, in_a_container,
+          named_container, recorded, attached, one_port, hostile, storm, without_rights, own_rights, wrong)
