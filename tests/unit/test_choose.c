@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -385,6 +386,36 @@ START_TEST(parent_and_children)
 }
 END_TEST
 
+enum { MANY = 5000 }; /* more than PROCESSES_QUICK */
+
+static _Noreturn void listen_late(void)
+{
+	for (int i = 0; i < MANY; i++) {
+		if (dup(STDIN_FILENO) < 0)
+			_exit(1);
+	}
+	listen_and_wait();
+}
+
+/* A choice must be right, so that it looks at all descriptors; `holter ps` does not. */
+START_TEST(late_listener)
+{
+	struct rlimit limit;
+	pid_t pid;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_max < 2 * MANY)
+		return; /* so many are not to be had here */
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	shared_port = 0;
+	close(open_port(&shared_port)); /* a port that is free */
+	pid = start(listen_late);
+	ck_assert_int_eq(by_port(shared_port, false), STATUS_OK);
+	ck_assert_int_eq(chosen.pid, pid);
+}
+END_TEST
+
 static char made_name[16];
 
 static _Noreturn void bear_name(void)
@@ -466,6 +497,7 @@ Suite *test_suite(void)
 	tcase_add_test(cases, master_and_workers);
 	tcase_add_test(cases, reused_port);
 	tcase_add_test(cases, parent_and_children);
+	tcase_add_test(cases, late_listener);
 	tcase_add_test(cases, name);
 	tcase_add_test(cases, without_rights);
 	tcase_add_test(cases, port_without_rights);
