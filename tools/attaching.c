@@ -88,6 +88,22 @@ static bool is_server(pid_t pid)
 	return listens;
 }
 
+/*
+ * Whether a process may have loops that wait by poll or select: one that has epoll descriptors has
+ * not, unless a thread of it is seen to wait so.
+ */
+static bool may_poll(pid_t pid)
+{
+	struct process process;
+	bool polls = process_look(pid, PROCESSES_THOROUGH, &process) != 0 || !process.epolls;
+
+	for (size_t i = 0; i < process.loop_count; i++)
+		polls |= process.loops[i].wait == THREAD_WAITS_POLL ||
+			 process.loops[i].wait == THREAD_WAITS_SELECT;
+	process_done(&process);
+	return polls;
+}
+
 void attaching_init(struct attaching *attaching)
 {
 	*attaching = (struct attaching){
@@ -144,11 +160,13 @@ enum exit_status attaching_choose(struct attaching *attaching, const char *comma
 	struct chosen chosen;
 	enum exit_status status = choose_target(&attaching->choice, &chosen);
 
-	if (status == STATUS_OK)
-		attaching->options.pid = chosen.pid;
-	else
+	if (status != STATUS_OK) {
 		complain("%s: %s", command, chosen.why);
-	return status;
+		return status;
+	}
+	attaching->options.pid = chosen.pid;
+	attaching->options.polls = attaching->options.children || may_poll(chosen.pid);
+	return STATUS_OK;
 }
 
 /* --- running ------------------------------------------------------------------------------------

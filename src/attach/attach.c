@@ -255,6 +255,7 @@ static int open_source(
 	const struct source_settings settings = {
 		.threshold_ns = session->options->threshold_ns,
 		.interval_ns = session->options->interval_ns,
+		.polls = session->options->polls,
 		.complain = on_complaint,
 		.context = complaints,
 	};

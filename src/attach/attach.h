@@ -33,6 +33,11 @@ struct attach_options {
 	uint64_t threshold_ns, interval_ns;
 	uint64_t max_bytes; /* of a recording; 0: no limit */
 	enum attach_method method;
+	/*
+	 * Loops that wait by poll or select, too: each call of these by any process of the machine
+	 * then costs a little, and so does taking the probes away in the end.
+	 */
+	bool polls;
 	bool children; /* those that it forks from now on, and their children, too */
 	/* Whether a process listens: only in a server is a thread that polls taken for a loop. */
 	bool (*listens)(pid_t pid);

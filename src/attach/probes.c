@@ -55,29 +55,30 @@ struct part {
 	const char *program;
 	const char *event; /* tracepoint "syscalls/…", or "" for those that libbpf attaches */
 	const char *lacks; /* what cannot be observed without it; null: it is indispensable */
+	bool polls;        /* wanted only with source_settings.polls */
 };
 
-#define WAIT(name, lacks)                                                                          \
-	{"enter_" #name, "syscalls/sys_enter_" #name, lacks},                                      \
+#define WAIT(name, polls)                                                                          \
+	{"enter_" #name, "syscalls/sys_enter_" #name, "loops that wait by " #name, polls},         \
 	{                                                                                          \
-		"exit_" #name, "syscalls/sys_exit_" #name, lacks                                   \
+		"exit_" #name, "syscalls/sys_exit_" #name, "loops that wait by " #name, polls      \
 	}
 
 static const struct part parts[] = {
-	WAIT(epoll_wait, "loops that wait by epoll_wait"),
-	WAIT(epoll_pwait, "loops that wait by epoll_pwait"),
-	WAIT(epoll_pwait2, "loops that wait by epoll_pwait2"),
-	WAIT(poll, "loops that wait by poll"),
-	WAIT(ppoll, "loops that wait by ppoll"),
-	WAIT(select, "loops that wait by select"),
-	WAIT(pselect6, "loops that wait by pselect"),
-	{"on_switch", "", NULL},
-	{"on_wakeup", "", NULL},
-	{"on_exit", "", NULL},
-	{"on_clock", "", NULL},
-	{"seed", "", "a stall that was going on before, and loops until their second wait"},
-	{"on_fork", "", "children of the process"},
-	{"on_exec", "", "that the process runs another program from now on"},
+	WAIT(epoll_wait, false),
+	WAIT(epoll_pwait, false),
+	WAIT(epoll_pwait2, false),
+	WAIT(poll, true),
+	WAIT(ppoll, true),
+	WAIT(select, true),
+	WAIT(pselect6, true),
+	{"on_switch", "", NULL, false},
+	{"on_wakeup", "", NULL, false},
+	{"on_exit", "", NULL, false},
+	{"on_clock", "", NULL, false},
+	{"seed", "", "a stall that was going on before, and loops until their second wait", false},
+	{"on_fork", "", "children of the process", false},
+	{"on_exec", "", "that the process runs another program from now on", false},
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -144,6 +145,10 @@ static int choose(struct source *source, const struct btf *btf, int tracefs)
 	size_t waits = 0;
 
 	for (size_t i = 0; i < PARTS; i++) {
+		if (parts[i].polls && !source->settings.polls) {
+			bpf_program__set_autoload(program_of(source, &parts[i]), false);
+			continue;
+		}
 		if (is_there(source, &parts[i], btf, tracefs)) {
 			waits += parts[i].event[0] != '\0';
 			continue;

@@ -18,6 +18,7 @@ struct source;
 
 struct source_settings {
 	uint64_t threshold_ns, interval_ns;
+	bool polls; /* loops that wait by poll or select as well, not by epoll alone */
 	/* Told once for each thing that this kernel or user lacks: what is not observed, and why.
 	 */
 	void (*complain)(void *context, const char *text);
