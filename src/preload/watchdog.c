@@ -40,7 +40,9 @@
 enum {
 	ARENA_BYTES = 14 << 20,
 	SECOND_NS = 1000000000,
-	HISTOGRAM_SECONDS = 10,
+	HISTOGRAM_SECONDS = 30, /* most of a healthy recording is histograms */
+	BEGINNING_SECONDS = 10, /* with one each second, so that a short recording has one too */
+	POOLS_SECONDS = 10,     /* between the states of pools that do not change */
 	QUIET_SECONDS = 10,
 	QUIET_PERIOD_NS = 100 * 1000 * 1000,
 	STARTUP_SECONDS = 10,          /* where a program never listens */
@@ -323,7 +325,7 @@ static void settle_startup(struct watch *watch, const struct loop *loop, uint64_
 	declare_loop(watch, loop);
 }
 
-/* The turns of the last second, and every ten seconds their histogram. */
+/* The turns of the last second, and now and then their histogram. */
 static void write_turns(struct watch *watch, struct loop *loop, uint64_t now, bool with_histogram)
 {
 	const struct tally_counters counters = {
@@ -371,9 +373,8 @@ static void note_complaints(void)
 
 static void tick(uint64_t now)
 {
-	/* Often at first, so that a short recording has one too. */
 	bool with_histogram =
-		++dog.seconds < HISTOGRAM_SECONDS || dog.seconds % HISTOGRAM_SECONDS == 0;
+		++dog.seconds < BEGINNING_SECONDS || dog.seconds % HISTOGRAM_SECONDS == 0;
 
 	clock_calibrate();
 	for (size_t i = 0; i < LOOPS_MAX; i++) {
@@ -390,7 +391,7 @@ static void tick(uint64_t now)
 	}
 	if (dog.seconds == MARK_SECONDS)
 		mark_clear();
-	pool_watch_write(dog.writer, now, life_is_ending() || dog.seconds % HISTOGRAM_SECONDS == 0);
+	pool_watch_write(dog.writer, now, life_is_ending() || dog.seconds % POOLS_SECONDS == 0);
 	note_complaints();
 	writer_flush(dog.writer);
 	dog.report_due = false;

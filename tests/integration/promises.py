@@ -88,14 +88,14 @@ def thrift():
         port, path = free_port(), folder / "node.holter"
         with Server(under_holter([node(), "-e", SERVER], path), folder, {"PORT": str(port)}, port) as server:
             pid = server.process.pid
-            child = load_in_background(port, 24)
-            time.sleep(13)  # histograms come more often at first
+            child = load_in_background(port, 44)
+            time.sleep(12)  # histograms come more often at first, then every thirty seconds
             size = path.stat().st_size
-            busy = wakes(pid, 10)
-            hour = (path.stat().st_size - size) * 360
+            busy = wakes(pid, 30)
+            hour = (path.stat().st_size - size) * 120
             os.waitpid(child, 0)
         check(not severe(diagnose(path)), "something is reported")
-    remark = f"{busy:.1f} wake-ups a second; an hour takes {hour / 1e6:.2f} MB, as far as ten seconds tell"
+    remark = f"{busy:.1f} wake-ups a second; an hour takes {hour / 1e6:.2f} MB, as far as half a minute tells"
     check(busy <= 50 and hour <= 1e6, remark)
     return remark
 
