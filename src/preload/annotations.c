@@ -4,10 +4,13 @@
  *
  * An annotated loop is one like any other, and starts the recording at its first wait. An annotated
  * pool alone starts none, except in a process that listens: a server may have threads and no loop.
+ * Who stands aside does not even read the clock: a program that forbids itself system calls in
+ * strict mode dies of reading the time-stamp counter (kernel/seccomp.c, disable_TSC).
  * Tier A, apart from the first calls of a thread or process.
  */
 #include <stddef.h>
 
+#include "clock.h"
 #include "export.h"
 #include "holter/holter.h"
 #include "life.h"
@@ -16,7 +19,8 @@
 
 EXPORT void holter_loop_wait_begin_v1(void)
 {
-	loop_enter(LOOP_ANNOTATED, WAIT_ANNOTATED);
+	if (life_may_record())
+		loop_enter(LOOP_ANNOTATED, WAIT_ANNOTATED);
 }
 
 EXPORT void holter_loop_wait_end_v1(void)
@@ -24,7 +28,7 @@ EXPORT void holter_loop_wait_end_v1(void)
 	struct loop *loop = thread.loop;
 
 	/* Without a wait before it there is nothing that could end. */
-	if (loop &&
+	if (life_may_record() && loop &&
 		atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_ANNOTATED &&
 		!atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed))
 		loop_leave(loop, 0);
@@ -32,9 +36,9 @@ EXPORT void holter_loop_wait_end_v1(void)
 
 EXPORT struct holter_pool *holter_pool_new_v1(const char *name, uint32_t size)
 {
-	/* Whether Holter stands aside is not known yet where another library's constructor makes
-	 * the pool; counting does no harm. */
-	return pools_new(name, size);
+	/* Where another library's constructor makes the pool, Holter has not begun: the program
+	 * gets its pool all the same. */
+	return pools_new(name, size, life_may_record() ? clock_now_ns() : 0);
 }
 
 EXPORT void holter_pool_resize_v1(struct holter_pool *pool, uint32_t size)
@@ -49,16 +53,19 @@ EXPORT void holter_pool_free_v1(struct holter_pool *pool)
 
 EXPORT uint64_t holter_pool_wait_begin_v1(struct holter_pool *pool)
 {
-	return pools_wait_begin(pool);
+	return life_may_record() ? pools_wait_begin(pool) : 0;
 }
 
 EXPORT void holter_pool_wait_end_v1(struct holter_pool *pool, uint64_t begin)
 {
-	pools_wait_end(pool, begin);
+	if (life_may_record())
+		pools_wait_end(pool, begin);
 }
 
 EXPORT void holter_pool_acquired_v1(struct holter_pool *pool, const void *connection)
 {
+	if (!life_may_record())
+		return;
 	pools_acquired(pool, (uint64_t)(uintptr_t)connection);
 	if (life_is_inert() && life_server_since_ns())
 		life_activate();
@@ -66,5 +73,6 @@ EXPORT void holter_pool_acquired_v1(struct holter_pool *pool, const void *connec
 
 EXPORT void holter_pool_released_v1(struct holter_pool *pool, const void *connection)
 {
-	pools_released(pool, (uint64_t)(uintptr_t)connection);
+	if (life_may_record())
+		pools_released(pool, (uint64_t)(uintptr_t)connection);
 }

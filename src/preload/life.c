@@ -290,7 +290,7 @@ static void after_fork_in_child(void)
 	if (fork_unblocks)
 		sampler_unblock_signal();
 	loop_forget_all();
-	pools_begin_anew();
+	pools_begin_anew(life_may_record() ? clock_now_ns() : 0);
 	if (was_active)
 		watchdog_abandon();
 	atomic_store(&lock_word, 0);

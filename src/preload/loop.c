@@ -21,11 +21,16 @@ static struct loop *claim(void)
 	for (size_t i = 0; i < LOOPS_MAX; i++) {
 		uint32_t expected = LOOP_FREE;
 
-		if (atomic_compare_exchange_strong_explicit(&loops[i].state, &expected,
-			    LOOP_CLAIMED, memory_order_acquire, memory_order_relaxed))
+		/* Looked at before it is written to: a thread that finds no room asks at each wait.
+		 */
+		if (atomic_load_explicit(&loops[i].state, memory_order_relaxed) == LOOP_FREE &&
+			atomic_compare_exchange_strong_explicit(&loops[i].state, &expected,
+				LOOP_CLAIMED, memory_order_acquire, memory_order_relaxed))
 			return &loops[i];
 	}
-	life_count_lost_loop();
+	if (!thread.is_lost)
+		life_count_lost_loop();
+	thread.is_lost = true;
 	return NULL;
 }
 

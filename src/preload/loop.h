@@ -77,6 +77,7 @@ struct thread {
 	int32_t candidate;       /* that may become the loop's descriptor */
 	uint16_t waits;          /* on the candidate, in a row */
 	uint16_t candidate_wait; /* enum wait_call */
+	bool is_lost;            /* there were more loops than can be watched; counted */
 };
 
 extern __thread struct thread thread __attribute__((tls_model("initial-exec")));

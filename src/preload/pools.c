@@ -48,10 +48,10 @@ static void keep_longest(_Atomic uint64_t *longest_ns, uint64_t ns)
 		;
 }
 
-static void reset(struct holter_pool *pool)
+static void reset(struct holter_pool *pool, uint64_t begin_ns)
 {
 	pool->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
-	pool->begin_ns = clock_now_ns();
+	pool->begin_ns = begin_ns;
 	atomic_store_explicit(&pool->held, 0, memory_order_relaxed);
 	atomic_store_explicit(&pool->waiting, 0, memory_order_relaxed);
 	atomic_store_explicit(&pool->untimed, 0, memory_order_relaxed);
@@ -82,7 +82,7 @@ static struct holter_pool *claim(void)
 	return NULL;
 }
 
-struct holter_pool *pools_new(const char *name, uint32_t size)
+struct holter_pool *pools_new(const char *name, uint32_t size, uint64_t begin_ns)
 {
 	size_t length = name ? strlen(name) : 0;
 	struct holter_pool *pool = claim();
@@ -99,7 +99,7 @@ struct holter_pool *pools_new(const char *name, uint32_t size)
 		memcpy(pool->name, name, length);
 	pool->name[length] = '\0';
 	pools_resize(pool, size);
-	reset(pool);
+	reset(pool, begin_ns);
 	atomic_store_explicit(&pool->state, POOL_LIVE, memory_order_release);
 	return pool;
 }
@@ -251,7 +251,7 @@ uint64_t pools_lost_holds(void)
 	return atomic_load_explicit(&lost_holds, memory_order_relaxed);
 }
 
-void pools_begin_anew(void)
+void pools_begin_anew(uint64_t now_ns)
 {
 	atomic_store_explicit(&lost, 0, memory_order_relaxed);
 	atomic_store_explicit(&lost_holds, 0, memory_order_relaxed);
@@ -259,7 +259,7 @@ void pools_begin_anew(void)
 		uint32_t state = atomic_load_explicit(&pools[i].state, memory_order_relaxed);
 
 		if (state == POOL_LIVE)
-			reset(&pools[i]);
+			reset(&pools[i], now_ns);
 		else
 			atomic_store_explicit(&pools[i].state, POOL_FREE, memory_order_relaxed);
 	}

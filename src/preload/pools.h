@@ -55,9 +55,11 @@ enum pool_state {
 
 extern struct holter_pool pools[POOLS_MAX];
 
-/* Returns an entry of the table, or null if there is none (counted). The name is copied, and cut.
+/*
+ * Returns an entry of the table, or null if there is none (counted). The name is copied, and cut.
+ * begin_ns: now; 0: not known.
  */
-struct holter_pool *pools_new(const char *name, uint32_t size);
+struct holter_pool *pools_new(const char *name, uint32_t size, uint64_t begin_ns);
 /* is_watched: whether Holter's thread is to read it once more. */
 void pools_free(struct holter_pool *pool, bool is_watched);
 void pools_resize(struct holter_pool *pool, uint32_t size);
@@ -77,4 +79,4 @@ uint64_t pools_lost_holds(void);
  * After fork, in the child: the program has its pools still, but whoever held or waited may be in
  * the parent alone. Every pool is a new one, with nothing counted.
  */
-void pools_begin_anew(void);
+void pools_begin_anew(uint64_t now_ns);

@@ -268,6 +268,23 @@ def loop_taken():
               and loops[-1]["wait"] == "WAIT_ANNOTATED", f"loops: {loops}")
 
 
+def loop_crowd():
+    """more loops than there is room for: each that has none is counted once"""
+    with work_folder() as folder:
+        path, _ = run("crowd", folder)
+        loops, losses = {loop["id"] for loop in shown(path, "loop")}, shown(path, "loss")
+    check(len(loops) == 64, f"{len(loops)} loops")
+    check({(loss["kind"], loss["count"]) for loss in losses} == {("LOSS_LOOP", 71 - 64)}, f"lost: {losses}")
+
+
+def filtered():
+    """after the program has forbidden itself system calls, annotations make none"""
+    with work_folder() as folder:
+        path, printed = run("filtered", folder)
+        check(printed == "nothing was called\n", printed)
+        check("restricts its system calls" in holter("diagnose", path).stdout, "it is not said")
+
+
 def loop_left():
     """a thread that has left its loop does not stall, whatever it does"""
     with work_folder() as folder:
@@ -287,4 +304,4 @@ def mistakes():
 
 
 run_cases(standards, executables, shared_objects, undefined, example_without, example_slow, example_healthy, pool_counts,
-          pool_room, pool_fork, pool_threads, loop_polls, loop_taken, loop_left, mistakes)
+          pool_room, pool_fork, pool_threads, loop_polls, loop_taken, loop_crowd, filtered, loop_left, mistakes)

@@ -28,7 +28,7 @@ static uint64_t connection(size_t number)
 
 START_TEST(figures)
 {
-	struct holter_pool *pool = pools_new("orders", 3);
+	struct holter_pool *pool = pools_new("orders", 3, clock_now_ns());
 	uint64_t begin = clock_now_ns(), wait = pools_wait_begin(pool);
 
 	ck_assert_str_eq(pool->name, "orders");
@@ -64,7 +64,7 @@ END_TEST
 /* What is the most, or the longest, is so since the look before. */
 START_TEST(each_look_begins_anew)
 {
-	struct holter_pool *pool = pools_new("orders", 3);
+	struct holter_pool *pool = pools_new("orders", 3, clock_now_ns());
 
 	for (uint64_t i = 1; i <= 3; i++)
 		pools_acquired(pool, i);
@@ -87,7 +87,7 @@ END_TEST
 /* A full table: each connection is found again in whatever order it comes back. */
 START_TEST(every_hold_is_found)
 {
-	struct holter_pool *pool = pools_new("full", 0);
+	struct holter_pool *pool = pools_new("full", 0, clock_now_ns());
 	size_t order[POOL_HOLDS_MAX];
 
 	srand(1);
@@ -115,7 +115,7 @@ END_TEST
 START_TEST(holds_beyond_the_table)
 {
 	enum { HOLDS = POOL_HOLDS_MAX + 50 };
-	struct holter_pool *pool = pools_new("deep", 0);
+	struct holter_pool *pool = pools_new("deep", 0, clock_now_ns());
 
 	for (size_t i = 0; i < HOLDS; i++)
 		pools_acquired(pool, connection(i));
@@ -135,7 +135,7 @@ END_TEST
 
 START_TEST(mistakes)
 {
-	struct holter_pool *pool = pools_new(NULL, 1);
+	struct holter_pool *pool = pools_new(NULL, 1, clock_now_ns());
 	uint64_t wait = pools_wait_begin(pool);
 
 	ck_assert_str_eq(pool->name, "");
@@ -168,12 +168,12 @@ START_TEST(name_is_cut_between_characters)
 
 	memset(name, 'n', 62);
 	strcat(name, "\xc3\xa9t\xc3\xa9");
-	pool = pools_new(name, 1);
+	pool = pools_new(name, 1, clock_now_ns());
 	ck_assert_uint_eq(strlen(pool->name), 62);
 	pools_free(pool, false);
 	name[61] = '\0';
 	strcat(name, "\xc3\xa9");
-	pool = pools_new(name, 1);
+	pool = pools_new(name, 1, clock_now_ns());
 	ck_assert_str_eq(pool->name, name);
 	pools_free(pool, false);
 }
@@ -184,33 +184,33 @@ START_TEST(table_is_bounded)
 	struct holter_pool *all[POOLS_MAX];
 
 	for (size_t i = 0; i < POOLS_MAX; i++) {
-		all[i] = pools_new("one", 1);
+		all[i] = pools_new("one", 1, clock_now_ns());
 		ck_assert_ptr_nonnull(all[i]);
 	}
-	ck_assert_ptr_null(pools_new("more", 1));
+	ck_assert_ptr_null(pools_new("more", 1, clock_now_ns()));
 	ck_assert_uint_eq(pools_lost(), 1);
 	/* Holter's thread has still to read the first; nobody reads the second. */
 	pools_free(all[0], true);
-	ck_assert_ptr_null(pools_new("more", 1));
+	ck_assert_ptr_null(pools_new("more", 1, clock_now_ns()));
 	pools_free(all[1], false);
-	ck_assert_ptr_eq(pools_new("more", 1), all[1]);
+	ck_assert_ptr_eq(pools_new("more", 1, clock_now_ns()), all[1]);
 	ck_assert_uint_gt(all[1]->id, all[POOLS_MAX - 1]->id);
-	pools_begin_anew();
-	ck_assert_ptr_eq(pools_new("more", 1), all[0]);
+	pools_begin_anew(clock_now_ns());
+	ck_assert_ptr_eq(pools_new("more", 1, clock_now_ns()), all[0]);
 	ck_assert_uint_eq(pools_lost(), 0);
 }
 END_TEST
 
 START_TEST(a_child_counts_for_itself)
 {
-	struct holter_pool *pool = pools_new("shared", 4);
+	struct holter_pool *pool = pools_new("shared", 4, clock_now_ns());
 	uint64_t wait = pools_wait_begin(pool), before = clock_now_ns();
 	uint32_t id = pool->id;
 
 	pools_acquired(pool, 1);
 	while (clock_now_ns() == before)
 		;
-	pools_begin_anew();
+	pools_begin_anew(clock_now_ns());
 	ck_assert_uint_gt(pool->id, id);
 	pools_wait_end(pool, wait);
 	pools_released(pool, 1);
@@ -243,7 +243,7 @@ static void *use(void *pool)
 
 START_TEST(threads_lose_nothing)
 {
-	struct holter_pool *pool = pools_new("threads", 2);
+	struct holter_pool *pool = pools_new("threads", 2, clock_now_ns());
 	pthread_t users[THREADS];
 	uint32_t most = 0;
 

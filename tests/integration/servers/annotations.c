@@ -11,10 +11,13 @@
  *       silent     the same in one that does not listen
  *       polls      polls inside annotated waits, and inside turns
  *       taken      an epoll loop whose program then says when it waits
+ *       crowd      more loops than Holter has room for
+ *       filtered   everything again, under a filter that kills for any call but write and exit
  *       left       a loop that is left, and work after it
  *       mistakes   ends without beginnings; errno
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -22,7 +25,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -203,6 +208,65 @@ static void taken(void)
 	pause_ms(200);
 }
 
+enum { CROWD = 70, CROWD_TURNS = 20 };
+
+static pthread_barrier_t together;
+
+static void *one_of_many(void *unused)
+{
+	pthread_barrier_wait(&together);
+	/* The first waits may come while Holter starts: no loop is registered before it runs. */
+	pause_ms(300);
+	for (int i = 0; i < CROWD_TURNS; i++)
+		turn(1);
+	holter_loop_wait_begin();
+	pthread_barrier_wait(&together);
+	return unused;
+}
+
+static void crowd(void)
+{
+	pthread_t loops[CROWD];
+
+	turn(0);
+	holter_loop_wait_begin();
+	pthread_barrier_init(&together, NULL, CROWD);
+	for (int i = 0; i < CROWD; i++)
+		pthread_create(&loops[i], NULL, one_of_many, NULL);
+	for (int i = 0; i < CROWD; i++)
+		pthread_join(loops[i], NULL);
+}
+
+/* Longer than the threshold, without a clock: in strict mode there is none. */
+static void spin(void)
+{
+	for (volatile int i = 0; i < 200000000;)
+		i++;
+}
+
+__attribute__((noreturn)) static void filtered(void)
+{
+	struct holter_pool *pool = holter_pool_new("filtered", 1), *other;
+	static const char words[] = "nothing was called\n";
+
+	turn(1);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	for (int i = 0; i < 3; i++) {
+		holter_loop_wait_begin();
+		holter_loop_wait_end();
+		spin();
+		holter_pool_acquired(pool, pool);
+		holter_pool_wait_end(pool, holter_pool_wait_begin(pool));
+		holter_pool_released(pool, pool);
+		other = holter_pool_new("other", 1);
+		holter_pool_free(other);
+	}
+	holter_loop_wait_begin();
+	(void)!write(1, words, sizeof(words) - 1);
+	syscall(SYS_exit, 0); /* exit_group is not allowed */
+	__builtin_unreachable();
+}
+
 static void left(void)
 {
 	for (int i = 0; i < 20; i++)
@@ -252,6 +316,10 @@ int main(int argc, char **argv)
 		polls();
 	else if (strcmp(name, "taken") == 0)
 		taken();
+	else if (strcmp(name, "crowd") == 0)
+		crowd();
+	else if (strcmp(name, "filtered") == 0)
+		filtered();
 	else if (strcmp(name, "left") == 0)
 		left();
 	else if (strcmp(name, "mistakes") == 0)
