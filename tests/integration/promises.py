@@ -116,6 +116,16 @@ def resident(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
+def files(pid):
+    """What the descriptors of a process lead to, sorted, once its visitors' connections are closed."""
+    deadline = time.monotonic() + 5
+    while True:
+        found = sorted(os.readlink(f"/proc/{pid}/fd/{number}").partition(":")[0] for number in os.listdir(f"/proc/{pid}/fd"))
+        if found.count("socket") <= 1 or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
+
+
 def footprint():
     """one thread, no descriptor, and at most 16 MiB, after stalls too"""
     with work_folder() as folder:
@@ -125,9 +135,7 @@ def footprint():
             with Server([LOOPS, "epoll"], folder, {"PORT": str(port), **environment}, port) as server:
                 load(port, 4, root=100, slow=3, sleep=2)
                 pid = server.process.pid
-                descriptors = sorted(os.readlink(f"/proc/{pid}/fd/{number}").partition(":")[0]
-                                     for number in os.listdir(f"/proc/{pid}/fd"))
-                shapes.append((threads(pid), descriptors, resident(pid)))
+                shapes.append((threads(pid), files(pid), resident(pid)))
     (threads_bare, files_bare, size_bare), (threads_with, files_with, size_with) = shapes
     check(len(threads_with.pop("holter")) == 1 and threads_with.keys() == threads_bare.keys(), f"threads: {threads_with}")
     check(files_with == files_bare, f"descriptors: {files_with}, without Holter {files_bare}")
