@@ -198,6 +198,8 @@ START_TEST(table_is_bounded)
 	pools_begin_anew(clock_now_ns());
 	ck_assert_ptr_eq(pools_new("more", 1, clock_now_ns()), all[0]);
 	ck_assert_uint_eq(pools_lost(), 0);
+	for (size_t i = 0; i < POOLS_MAX; i++)
+		pools_free(all[i], false);
 }
 END_TEST
 
