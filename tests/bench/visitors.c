@@ -154,6 +154,7 @@ static int compare(const void *one, const void *other)
 
 int main(int argc, char **argv)
 {
+	const size_t thousandths[] = {500, 990, 999};
 	size_t connections, requests;
 	uint64_t *took_ns;
 
@@ -172,9 +173,12 @@ int main(int argc, char **argv)
 	answer_bytes = measure_answer(&visitors[0]);
 	run(connections, requests, argc > 5 ? strtod(argv[5], NULL) : 0, took_ns);
 	qsort(took_ns, requests, sizeof(*took_ns), compare);
-	printf("%.1f %.1f %.1f\n", (double)took_ns[requests / 2] / 1e3,
-		(double)took_ns[requests * 99 / 100] / 1e3,
-		(double)took_ns[requests * 999 / 1000] / 1e3);
+	for (size_t i = 0; i < sizeof(thousandths) / sizeof(*thousandths); i++) {
+		size_t rank = requests * thousandths[i] / 1000;
+
+		printf("%.1f ", (double)took_ns[rank] / 1e3);
+	}
+	printf("\n");
 	free(took_ns);
 	return 0;
 }
