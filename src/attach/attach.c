@@ -43,14 +43,19 @@ struct complaints {
 	size_t count;
 };
 
+static void note(struct complaints *complaints, const char *text)
+{
+	if (complaints->count < sizeof(complaints->text) / sizeof(complaints->text[0]))
+		snprintf(complaints->text[complaints->count++], sizeof(complaints->text[0]), "%s",
+			text);
+}
+
 static void on_complaint(void *context, const char *text)
 {
 	struct complaints *complaints = context;
 
 	complaints->options->complain(complaints->options->context, text);
-	if (complaints->count < sizeof(complaints->text) / sizeof(complaints->text[0]))
-		snprintf(complaints->text[complaints->count++], sizeof(complaints->text[0]), "%s",
-			text);
+	note(complaints, text);
 }
 
 /* --- processes ----------------------------------------------------------------------------------
@@ -264,6 +269,33 @@ static int open_source(
 	return ops->open(&session->source, &settings);
 }
 
+/* Whether it is a right or the kernel that is at fault. */
+static bool is_lack(int error)
+{
+	return error == -EPERM || error == -EACCES || error == -ENOTSUP || error == -ENOSYS ||
+	       error == -ENOENT;
+}
+
+/* By the method that was asked for, else by the first that works. */
+static int choose_source(struct session *session, struct complaints *complaints)
+{
+	static const char sees_less[] =
+		"not observed without eBPF: turns shorter than the threshold, and what a stall "
+		"does in less than 10 ms";
+	enum attach_method method = session->options->method;
+	int error = 0;
+
+	if (method != ATTACH_POLL)
+		error = open_source(session, &source_probes, complaints);
+	if (method == ATTACH_EBPF || (method == ATTACH_BEST && !is_lack(error)))
+		return error;
+	if (method == ATTACH_BEST)
+		on_complaint(complaints, sees_less);
+	else
+		note(complaints, sees_less);
+	return open_source(session, &source_poll, complaints);
+}
+
 static int run(struct session *session, struct complaints *complaints, struct attach_result *ret)
 {
 	int error;
@@ -291,7 +323,7 @@ int attach_run(const struct attach_options *options, struct attach_result *ret)
 	*ret = (struct attach_result){0};
 	if (session && complaints) {
 		session->options = complaints->options = options;
-		error = open_source(session, &source_probes, complaints);
+		error = choose_source(session, complaints);
 	}
 	if (!error) {
 		ret->method = session->ops->name;

@@ -51,4 +51,4 @@ struct source_ops {
 	void (*counts)(struct source *source, struct stall_counts *ret);
 };
 
-extern const struct source_ops source_probes;
+extern const struct source_ops source_probes, source_poll;

@@ -66,6 +66,9 @@ void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usa
 		at = skip_words(text, 1);
 		if (at)
 			parse_unsigned(&at, &ret->runqueue_ns);
+		at = skip_words(text, 2);
+		if (at)
+			parse_unsigned(&at, &ret->slices);
 	}
 	if (pid == sys_getpid())
 		ret->cpu_ns = usage_own_cpu_ns(tid);

@@ -12,6 +12,7 @@ struct usage {
 	uint64_t taken_ns;     /* clock_now_ns; 0: no reading */
 	uint64_t cpu_ns;       /* the thread's CPU clock; of another process, as of the last tick */
 	uint64_t runqueue_ns;  /* /proc/PID/task/T/schedstat; 0 where the kernel does not keep it */
+	uint64_t slices;       /* how often it was given a CPU, by the same file; 0: not known */
 	uint64_t throttled_ns; /* of the control group; part of it may concern other threads */
 	uint64_t minor_faults, major_faults;
 	uint64_t io_calls; /* read(2), write(2) and their kin; 0 where it may not be read */
