@@ -20,6 +20,7 @@
 enum {
 	THREAD_STACK_BYTES = 256 << 10,
 	EXIT_WAIT_NS = 500 * 1000 * 1000, /* for Holter's thread to write its last block */
+	GONE_LOOK_NS = 50 * 1000,         /* between looks whether it is gone */
 	FORK_WAIT_NS = 5 * 1000 * 1000,   /* for the lock, before a fork */
 	OPEN_WAIT_NS =
 		500 * 1000 * 1000, /* for the recording to be opened, before root is dropped */
@@ -37,7 +38,8 @@ static _Atomic uint64_t server_since_ns;
 static _Atomic bool listened; /* in this process, not in a parent */
 static _Atomic uint64_t lost_loops;
 static _Atomic uint32_t thread_opened, thread_ended; /* futexes */
-static _Atomic uint32_t lock_word; /* futex; 0 free, 1 held, 2 held and waited for */
+static _Atomic uint32_t lock_word;  /* futex; 0 free, 1 held, 2 held and waited for */
+static _Atomic uint32_t thread_tid; /* of Holter's thread; before thread_opened */
 static _Atomic bool ending;
 static const char *reason; /* to stand aside; before `ending` */
 static int own_pid; /* another process that shares this memory (vfork) is not to be touched: hazard
@@ -163,6 +165,7 @@ static void *thread_main(void *unused)
 	 * server's table, and checked before each write.
 	 */
 	sys_unshare_descriptors();
+	atomic_store(&thread_tid, (uint32_t)sys_gettid());
 	watchdog_run();
 	sampler_close();
 	life_thread_ended();
@@ -253,6 +256,20 @@ static void end_thread(void)
 	await(&thread_ended, EXIT_WAIT_NS);
 }
 
+/* Waits until the thread that has ended is gone: the C library makes system calls of its own to end
+ * it, and a filter for all threads would kill for them (hazard 23). Bounded as well. */
+static void await_gone(void)
+{
+	static const uint32_t never = 0;
+	uint64_t now = clock_monotonic_ns(), deadline = now + EXIT_WAIT_NS;
+
+	while (now < deadline && sys_call3(SYS_tgkill, (uint64_t)sys_getpid(),
+					 atomic_load(&thread_tid), 0) != -ESRCH) {
+		sys_futex_wait_until(&never, 0, now + GONE_LOOK_NS);
+		now = clock_monotonic_ns();
+	}
+}
+
 void life_stand_aside(const char *why)
 {
 	int saved = errno;
@@ -261,6 +278,8 @@ void life_stand_aside(const char *why)
 		return;
 	reason = why;
 	end_thread();
+	if (atomic_load(&thread_ended))
+		await_gone();
 	/* The hooks stamp on, which costs nothing; what they would do about a stall are calls. */
 	loop_threshold_ns = UINT64_MAX;
 	errno = saved;
