@@ -177,7 +177,8 @@ static int block_end(struct writer *writer)
 
 	if (!writer->block_open)
 		block_begin(writer);
-	if (writer->block_messages == 0 && !writer->losses_due)
+	/* The first one says who is recorded, and that nothing has happened to it. */
+	if (writer->block_messages == 0 && !writer->losses_due && writer->sequence > 1)
 		return 0;
 	block_seal(writer);
 	writer->block_open = false;
