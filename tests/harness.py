@@ -26,6 +26,7 @@ LIBRARY = os.environ.get("HOLTER_LIBRARY", "")
 STACKS = os.environ.get("HOLTER_STACKS", "")
 PROGRAMS = pathlib.Path(os.environ.get("HOLTER_PROGRAMS", "."))
 SOAK = float(os.environ.get("HOLTER_SOAK", "0"))  # seconds that a storm is to last; 0: an ordinary test
+MODE = os.environ.get("HOLTER_MODE", "preload")  # how servers are recorded: attach starts them plainly, and `holter attach` beside
 NODE_ONLY = os.environ.get("HOLTER_NODE_ONLY") == "1"  # only the cases that run Node (tests/matrix)
 SKIP_STATUS = 77
 
@@ -82,17 +83,48 @@ def work_folder():
         yield pathlib.Path(name)
 
 
+def split_off_attach(command):
+    """A command of under_holter as the plain one, and what `holter attach` is to be given beside it."""
+    if MODE != "attach" or HOLTER not in command:
+        return command, None
+    begin, end = command.index(HOLTER), command.index("--")
+    return command[:begin] + command[end + 1:], command[begin + 2:end]
+
+
+class Attach:
+    """`holter attach` at work on a process."""
+
+    def __init__(self, pid, options, folder):
+        self.log = pathlib.Path(folder) / "attach.log"
+        recording = pathlib.Path(options[options.index("-o") + 1])
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([HOLTER, "attach", "-p", str(pid), *options], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env=without_holter())
+        while not (recording.exists() and recording.stat().st_size):  # its first block is written when it watches
+            if self.process.poll() is not None:
+                raise Fail(f"holter attach ended with {self.process.returncode}: {self.log.read_text()[-400:]}")
+            time.sleep(0.01)
+
+    def wait(self, seconds=20):
+        """It ends by itself when the process has."""
+        self.process.wait(seconds)
+        check(self.process.returncode == 0, f"holter attach ended with {self.process.returncode}: {self.log.read_text()}")
+
+
 class Server:
     """A program in a process group of its own, with what it prints in a file."""
 
     def __init__(self, command, folder, environment=None, port=None):
-        self.command, self.port = [str(part) for part in command], port
+        self.command, attach = split_off_attach([str(part) for part in command])
+        self.port, self.attach = port, None
         self.log = pathlib.Path(folder) / "server.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
                                             env={**without_holter(), **(environment or {})}, start_new_session=True)
         if port:
             self.wait_port()
+        if attach:
+            self.attach = Attach(self.process.pid, attach, folder)
 
     def __enter__(self):
         return self
@@ -128,6 +160,8 @@ class Server:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+        if self.attach:
+            self.attach.wait()
         return self.process.returncode
 
 
