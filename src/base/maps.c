@@ -7,6 +7,7 @@
 
 #include "format.h"
 #include "proc_path.h"
+#include "process_file.h"
 #include "sys.h"
 
 void maps_init(
@@ -78,7 +79,7 @@ static bool parse_line(struct maps *maps, const char *line)
 		maps->truncated = true;
 		return true;
 	}
-	map.path = intern_path(maps, line);
+	map.path = intern_path(maps, process_file_own_path(maps->root, line));
 	maps->entries[maps->count++] = map;
 	return true;
 }
@@ -98,6 +99,7 @@ int maps_load(struct maps *maps, pid_t pid)
 	int fd;
 
 	forget(maps);
+	process_file_root(pid, maps->root, sizeof(maps->root));
 	proc_path(path, sizeof(path), pid, "/maps");
 	fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)

@@ -31,12 +31,13 @@ struct maps {
 	char *names; /* NUL-terminated strings; offset 0 is the empty string */
 	size_t names_used, names_capacity;
 	bool truncated; /* a capacity was reached: later mappings are missing */
+	char root[512]; /* private: of the process, as process_file_root has it */
 };
 
 void maps_init(struct maps *maps, struct map *entries, size_t capacity, char *names,
 	size_t names_capacity);
-/* Replaces the content by that of /proc/PID/maps. Returns 0 or a negative errno (content then
- * empty). */
+/* Replaces the content by that of /proc/PID/maps, paths as the process itself sees them. Returns 0
+ * or a negative errno (content then empty). */
 int maps_load(struct maps *maps, pid_t pid);
 /* Returns the mapping that holds address, or null; borrowed until the next load. */
 const struct map *maps_find(const struct maps *maps, uint64_t address);

@@ -2,18 +2,17 @@
 #include "v8_image.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "elf_file.h"
 #include "format.h"
+#include "process_file.h"
 #include "sys.h"
 
 #define BYTECODE_SIZES_SYMBOL "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE"
 
 enum {
 	BLOB_BYTES_MAX = 64 << 20,
-	PATH_BYTES = 1024,
 	FIRST_PAGE = 4096,
 	VERSION_BYTES = 32,
 };
@@ -28,34 +27,21 @@ static bool is_mapped_file(int fd, const struct v8_image *image, const struct la
 	       !memcmp(file, memory, FIRST_PAGE);
 }
 
-/* Opens a file of /proc/PID, if it is the module's. Returns -1 if not. */
-static int open_proc(const struct v8_image *image, const struct lang_target *target,
-	const char *name, const char *path)
-{
-	char buffer[PATH_BYTES];
-	struct format format;
-	int fd;
-
-	format_init(&format, buffer, sizeof(buffer));
-	format_text(&format, "/proc/");
-	format_unsigned(&format, (uint64_t)target->pid);
-	format_text(&format, name);
-	format_text(&format, path);
-	fd = sys_open(buffer, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
-	if (fd >= 0 && !is_mapped_file(fd, image, target)) {
-		sys_close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* The module is the executable, or lies at a path in the target's root. */
+/* Returns -1 if the module's file is not to be had. */
 static int open_module(
 	const struct v8_image *image, const struct lang_target *target, const struct map *map)
 {
-	int fd = open_proc(image, target, "/exe", "");
+	const char *path = maps_path(target->maps, map);
 
-	return fd >= 0 ? fd : open_proc(image, target, "/root", maps_path(target->maps, map));
+	for (enum process_file_way way = 0; way < PROCESS_FILE_WAYS; way++) {
+		int fd = process_file_open(target->pid, way, map->start, map->end, path);
+
+		if (fd >= 0 && is_mapped_file(fd, image, target))
+			return fd;
+		if (fd >= 0)
+			sys_close(fd);
+	}
+	return -1;
 }
 
 /* "node 20.20.2" from node::per_process::metadata, whose first member is the version, a

@@ -5,30 +5,28 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "format.h"
 #include "proc_path.h"
+#include "process_file.h"
 #include "sys.h"
 
-/* Whether the name leads to the running file, seen from the process's own root folder. */
+/* Whether the name leads to the running file. */
 static bool is_running(pid_t pid, const char *name, const struct stat *running)
 {
-	char root[PROC_PATH_BYTES], path[sizeof(((struct program *)0)->path) + sizeof(root)];
-	struct format format;
+	int fd = process_file_find(pid, name);
 	struct stat named = {0};
+	bool same = fd >= 0 && !sys_fstat(fd, &named) && named.st_ino == running->st_ino &&
+		    named.st_dev == running->st_dev;
 
-	proc_path(root, sizeof(root), pid, "/root");
-	format_init(&format, path, sizeof(path));
-	format_text(&format, root);
-	format_text(&format, name);
-	/* A folder of the process's that is closed to us does not matter where it is ours. */
-	return (!sys_stat(path, &named) || (pid == sys_getpid() && !sys_stat(name, &named))) &&
-	       named.st_ino == running->st_ino && named.st_dev == running->st_dev;
+	if (fd >= 0)
+		sys_close(fd);
+	return same;
 }
 
 void program_identify(struct program *ret, pid_t pid, const char *started)
 {
-	char path[PROC_PATH_BYTES];
+	char path[PROC_PATH_BYTES], root[512];
 	struct stat running = {0};
+	const char *own;
 	int64_t length;
 
 	*ret = (struct program){0};
@@ -42,4 +40,7 @@ void program_identify(struct program *ret, pid_t pid, const char *started)
 	}
 	length = sys_readlink(path, ret->path, sizeof(ret->path) - 1);
 	ret->path[length > 0 ? length : 0] = '\0';
+	process_file_root(pid, root, sizeof(root));
+	own = process_file_own_path(root, ret->path);
+	memmove(ret->path, own, strlen(own) + 1);
 }
