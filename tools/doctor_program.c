@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -21,6 +22,8 @@
 #include "locate.h"
 #include "memory.h"
 #include "perf_map.h"
+#include "proc_path.h"
+#include "process_file.h"
 #include "subject.h"
 #include "target.h"
 
@@ -318,6 +321,22 @@ static int own_number(const struct subject *subject)
 	return atoi(innermost ? innermost : numbers);
 }
 
+/* In the process's own root, as its user wrote it. */
+static int open_perf_map(struct perf_map **ret, pid_t pid, const char *path)
+{
+	int folder = process_file_find(pid, "/tmp"), result;
+	char process[PROC_PATH_BYTES];
+	struct stat status;
+
+	if (folder < 0)
+		return folder;
+	proc_path(process, sizeof(process), pid, "");
+	result = perf_map_open(ret, folder, strrchr(path, '/') + 1,
+		stat(process, &status) == 0 ? status.st_uid : geteuid());
+	close(folder);
+	return result;
+}
+
 static void look_at_generated_code(const struct subject *subject, struct doctor_answer *ret)
 {
 	struct perf_map *map = NULL;
@@ -333,7 +352,7 @@ static void look_at_generated_code(const struct subject *subject, struct doctor_
 		return;
 	}
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", own_number(subject));
-	result = perf_map_open(&map, path);
+	result = open_perf_map(&map, subject->pid, path);
 	perf_map_free(map);
 	if (result == 0)
 		doctor_ok(ret, "%s names it", path);

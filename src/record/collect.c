@@ -54,6 +54,7 @@ void collector_init(struct collector *collector, struct pool *pool)
 		.pools.items.item_size = sizeof(struct declared_pool),
 		.pool_states.item_size = sizeof(struct record_pool_state),
 		.notes.item_size = sizeof(struct collected_note),
+		.named.item_size = sizeof(uint32_t),
 	};
 }
 
@@ -454,6 +455,16 @@ static int collect_note(struct collector *collector, const Holter__Record__Note 
 	return 0;
 }
 
+static int collect_named(struct collector *collector, const Holter__Record__Named *from)
+{
+	uint32_t *stack = vector_push(collector->pool, &collector->named);
+
+	if (!stack)
+		return -ENOMEM;
+	*stack = from->stack;
+	return 0;
+}
+
 /* Calls collect_KIND for each message of a repeated field. */
 #define COLLECT_EACH(kind)                                                                         \
 	for (size_t i = 0; error == 0 && i < block->n_##kind; i++)                                 \
@@ -478,8 +489,11 @@ int collect_block(struct collector *collector, const Holter__Record__Block *bloc
 	COLLECT_EACH(pool_state);
 	COLLECT_EACH(loss);
 	COLLECT_EACH(note);
+	COLLECT_EACH(named);
+	/* Names that are added afterwards are no observed time. */
+	if (!collector->ended)
+		saw_span(collector, UINT64_MAX, time_of(block->time_ns));
 	if (block->end)
 		collector->ended = true;
-	saw_span(collector, UINT64_MAX, time_of(block->time_ns));
 	return error;
 }

@@ -33,6 +33,7 @@ enum block_field {
 	BLOCK_END,
 	BLOCK_POOL,
 	BLOCK_POOL_STATE,
+	BLOCK_NAMED,
 };
 
 enum { VARINT_MAX = 10 };
@@ -393,5 +394,13 @@ void encode_pool_state(struct encoder *encoder, const struct record_pool_state *
 	encode_varint(encoder, 12, state->hold_ns);
 	encode_varint(encoder, 13, state->waits);
 	encode_varint(encoder, 14, state->wait_ns);
+	encode_close(encoder, mark);
+}
+
+void encode_named(struct encoder *encoder, uint32_t stack)
+{
+	size_t mark = encode_open(encoder, BLOCK_NAMED);
+
+	encode_varint(encoder, 1, stack);
 	encode_close(encoder, mark);
 }

@@ -104,6 +104,8 @@ struct recording {
 	size_t sample_count;
 	struct stack **stacks;
 	size_t stack_count;
+	const struct stack **named; /* each says what lies at its last frame's address */
+	size_t named_count;
 	struct connection_pool **connection_pools;
 	size_t connection_pool_count;
 	struct record_pool_state *pool_states; /* by pool, then time */

@@ -105,6 +105,33 @@ static int resolve_stacks(struct recording *recording, struct collector *collect
 	return 0;
 }
 
+/* Only those whose last frame can be looked for: native code with a name or a line. */
+static bool is_naming(const struct stack *stack)
+{
+	const struct frame *frame = stack->count ? &stack->frames[stack->count - 1] : NULL;
+
+	return frame && frame->kind == FRAME_NATIVE && frame->address &&
+	       (frame->function || frame->line);
+}
+
+static int resolve_named(struct recording *recording, const struct collector *collector)
+{
+	const uint32_t *ids = collector->named.items;
+	size_t count = collector->named.count;
+
+	recording->named = pool_take(recording->pool, count * sizeof(*recording->named));
+	if (!recording->named)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct declared_stack *declared =
+			refer(recording, &collector->stacks, ids[i]);
+
+		if (declared && is_naming(declared->stack))
+			recording->named[recording->named_count++] = declared->stack;
+	}
+	return 0;
+}
+
 static int compare_u64(uint64_t a, uint64_t b)
 {
 	return (a > b) - (a < b);
@@ -261,6 +288,8 @@ int resolve(struct recording *recording, struct collector *collector)
 	error = resolve_stacks(recording, collector);
 	if (error == 0)
 		error = resolve_notes(recording, collector);
+	if (error == 0)
+		error = resolve_named(recording, collector);
 	if (error == 0)
 		error = pointers_to(recording->pool, &collector->mappings, &recording->mappings,
 			&recording->mapping_count);

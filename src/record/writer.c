@@ -524,6 +524,14 @@ void writer_pool_state(struct writer *writer, const struct record_pool *pool,
 	encode_pool_state(block, state);
 }
 
+void writer_named(struct writer *writer, uint32_t stack)
+{
+	struct encoder *block = room_for_event(writer, 0, stack, 0, SMALL_BYTES);
+
+	if (block)
+		encode_named(block, stack);
+}
+
 void writer_note(struct writer *writer, enum note_kind kind, const char *text)
 {
 	uint32_t string = string_of(writer, text);
@@ -609,16 +617,20 @@ void writer_set_head(struct writer *writer, const struct record_head *head)
 	keep_head(writer, head);
 }
 
+void writer_end(struct writer *writer)
+{
+	struct encoder *block = room_for_event(writer, 0, 0, 0, SMALL_BYTES);
+
+	if (block)
+		encode_end(block, writer->config.now_ns());
+}
+
 int writer_close(struct writer *writer, bool goodbye)
 {
-	struct encoder *block;
 	int error;
 
-	if (goodbye) {
-		block = room_for_event(writer, 0, 0, 0, SMALL_BYTES);
-		if (block)
-			encode_end(block, writer->config.now_ns());
-	}
+	if (goodbye)
+		writer_end(writer);
 	error = block_end(writer);
 	sink_close(&writer->sink);
 	return error;

@@ -39,6 +39,8 @@ int writer_open(struct writer **ret, struct arena *arena, const struct writer_co
 	const struct record_head *head);
 /* Changes what later chunks say in Head, beginning with a new chunk. */
 void writer_set_head(struct writer *writer, const struct record_head *head);
+/* Says that all was seen to the end. Only names (writer_named) may follow. */
+void writer_end(struct writer *writer);
 /* Flushes, and if `goodbye` marks the recording as ended. The file is closed in any case. */
 int writer_close(struct writer *writer, bool goodbye);
 /* After fork, in the child: forgets the file without touching it. */
@@ -81,6 +83,8 @@ void writer_lost(struct writer *writer, enum loss_kind kind, uint64_t count, int
 /* The state of this pool, which it declares where that is due. */
 void writer_pool_state(struct writer *writer, const struct record_pool *pool,
 	const struct record_pool_state *state);
+/* The stack built last says what lies at the address of its last location. */
+void writer_named(struct writer *writer, uint32_t stack);
 void writer_note(struct writer *writer, enum note_kind kind, const char *text);
 
 /* Writes the block in progress, if it holds anything. Returns 0, or a negative errno (counted). */

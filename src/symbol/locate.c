@@ -4,13 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILE_BYTES_MAX ((off_t)32 << 30)
+#include "process_file.h"
 
 int locate_root(const char *folder)
 {
@@ -19,41 +16,15 @@ int locate_root(const char *folder)
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_below(int root, const char *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-
-	/* Where the kernel lacks the call (before 5.6), nothing below a root folder can be opened
-	 * safely. */
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
 int locate_file(int root, const char *path)
 {
-	struct stat status;
-	int fd, error = 0;
+	int found;
 
 	if (path[0] != '/')
 		return -ENOENT;
-	fd = root == LOCATE_SYSTEM ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-				   : open_below(root, path);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) < 0)
-		error = -errno;
-	else if (!S_ISREG(status.st_mode) || status.st_size == 0)
-		error = -ENOENT; /* files of procfs are regular and of size 0; reading some has
-				    effects */
-	else if (status.st_size > FILE_BYTES_MAX)
-		error = -EFBIG;
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	found = root == LOCATE_SYSTEM ? process_file_find(getpid(), path)
+				      : process_file_below(root, path);
+	return found < 0 ? found : process_file_read(found);
 }
 
 int locate_debug(int root, const uint8_t *build_id, size_t length)

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "process_file.h"
+
 struct entry {
 	uint64_t start, end;
 	uint64_t reach; /* greatest end of this and all before it */
@@ -23,21 +25,22 @@ struct perf_map {
 	size_t count, capacity;
 };
 
-static int open_trusted(const char *path, size_t *ret_size)
+static int open_trusted(int folder, const char *name, uid_t owner, size_t *ret_size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int found = openat(folder, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	struct stat status;
 
-	if (fd < 0)
-		return errno == ELOOP ? -EPERM : -errno;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
-		(status.st_uid != geteuid() && status.st_uid != 0) || status.st_mode & S_IWOTH) {
-		close(fd);
+	if (found < 0)
+		return -errno;
+	if (fstat(found, &status) < 0 || !S_ISREG(status.st_mode) ||
+		(status.st_uid != geteuid() && status.st_uid != 0 && status.st_uid != owner) ||
+		status.st_mode & S_IWOTH) {
+		close(found);
 		return -EPERM;
 	}
 	*ret_size =
 		status.st_size > PERF_MAP_BYTES_MAX ? PERF_MAP_BYTES_MAX : (size_t)status.st_size;
-	return fd;
+	return process_file_read(found);
 }
 
 static int read_text(struct perf_map *map, int fd, size_t size)
@@ -126,11 +129,11 @@ static int parse(struct perf_map *map)
 	return 0;
 }
 
-int perf_map_open(struct perf_map **ret, const char *path)
+int perf_map_open(struct perf_map **ret, int folder, const char *name, uid_t owner)
 {
 	struct perf_map *map;
 	size_t size = 0;
-	int fd = open_trusted(path, &size), result = -ENOMEM;
+	int fd = open_trusted(folder, name, owner, &size), result = -ENOMEM;
 
 	if (fd < 0)
 		return fd;

@@ -14,6 +14,7 @@
 
 #include "locate.h"
 #include "perf_map.h"
+#include "process_file.h"
 #include "worker.h"
 
 #define BUDGET_NS      ((uint64_t)120 * 1000000000) /* for all files of a recording together */
@@ -45,6 +46,13 @@ struct source_of {
 	size_t source; /* index; SIZE_MAX: no file */
 };
 
+/* What the recording itself says of an address. */
+struct known {
+	size_t source;   /* index; SIZE_MAX: no file */
+	uint64_t offset; /* in the file; without one the address */
+	const struct stack *stack;
+};
+
 struct named {
 	struct function function; /* first: what frames point at */
 	struct named *next;
@@ -59,7 +67,9 @@ struct context {
 	struct source *sources;
 	size_t source_count;
 	struct source_of *sources_of; /* by mapping */
-	struct perf_map *perf_map;    /* null: none */
+	struct known *known;          /* by source, then offset */
+	size_t known_count;
+	struct perf_map *perf_map; /* null: none */
 	struct named *functions[FUNCTION_BUCKETS];
 };
 
@@ -167,6 +177,56 @@ static struct source *source_of(const struct context *context, const struct fram
 	return context->sources + found->source;
 }
 
+/* Where an address of a frame is looked for. */
+static struct known place_of(
+	const struct context *context, const struct frame *frame, uint64_t address)
+{
+	struct known place = {.source = SIZE_MAX, .offset = address};
+	const struct source *source = source_of(context, frame, address, &place.offset);
+
+	if (source)
+		place.source = (size_t)(source - context->sources);
+	return place;
+}
+
+static int compare_known(const void *left, const void *right)
+{
+	const struct known *a = left, *b = right;
+
+	if (a->source != b->source)
+		return a->source < b->source ? -1 : 1;
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static int list_known(struct context *context)
+{
+	const struct recording *recording = context->recording;
+
+	context->known = calloc(recording->named_count + 1, sizeof(*context->known));
+	if (!context->known)
+		return -ENOMEM;
+	context->known_count = recording->named_count;
+	for (size_t i = 0; i < context->known_count; i++) {
+		const struct stack *stack = recording->named[i];
+		const struct frame *frame = &stack->frames[stack->count - 1];
+
+		context->known[i] = place_of(context, frame, frame->address);
+		context->known[i].stack = stack;
+	}
+	qsort(context->known, context->known_count, sizeof(*context->known), compare_known);
+	return 0;
+}
+
+static const struct stack *find_known(
+	const struct context *context, const struct frame *frame, uint64_t address)
+{
+	struct known key = place_of(context, frame, address);
+	const struct known *found =
+		bsearch(&key, context->known, context->known_count, sizeof(key), compare_known);
+
+	return found ? found->stack : NULL;
+}
+
 static int ask(struct source *source, uint64_t offset)
 {
 	if (source->count == source->capacity) {
@@ -194,7 +254,9 @@ static int collect(struct context *context)
 			struct source *source;
 			uint64_t offset;
 
-			if (!is_wanted(frame))
+			if (!is_wanted(frame) ||
+				(!context->options->root &&
+					find_known(context, frame, code_address(frame, j))))
 				continue;
 			source = source_of(context, frame, code_address(frame, j), &offset);
 			if (source && ask(source, offset) < 0)
@@ -223,12 +285,12 @@ static void sort_offsets(struct source *source)
 	source->count = kept + 1;
 }
 
-/* Tries one file. Returns a worker_outcome, or a negative errno if it cannot be opened. */
-static int try_file(
-	const struct context *context, struct source *source, int root, const char *path)
+/* Asks one file, and closes it. Returns a worker_outcome, or a negative errno if there is none. */
+static int try_file(const struct context *context, struct source *source, int fd, const char *path)
 {
 	const struct record_mapping *record = source->record;
 	struct module_source module = {
+		.fd = fd,
 		.path = path,
 		.build_id = record->build_id,
 		.build_id_length = record->build_id_length,
@@ -236,19 +298,18 @@ static int try_file(
 	uint64_t now = now_ns(), deadline_ns = now + FILE_BUDGET_NS;
 	int outcome;
 
+	if (fd < 0)
+		return fd;
 	if (deadline_ns > context->deadline_ns)
 		deadline_ns = context->deadline_ns;
-	module.fd = locate_file(root, path);
-	if (module.fd < 0)
-		return module.fd;
-	module.debug_fd = locate_debug(root, record->build_id, record->build_id_length);
-	if (module.debug_fd < 0 && root != LOCATE_SYSTEM)
+	module.debug_fd = locate_debug(context->root, record->build_id, record->build_id_length);
+	if (module.debug_fd < 0 && context->root != LOCATE_SYSTEM)
 		module.debug_fd =
 			locate_debug(LOCATE_SYSTEM, record->build_id, record->build_id_length);
 	worker_done(&source->answers);
 	outcome = worker_lookup(
 		&source->answers, &module, source->offsets, source->count, deadline_ns);
-	close(module.fd);
+	close(fd);
 	if (module.debug_fd >= 0)
 		close(module.debug_fd);
 	return outcome;
@@ -273,13 +334,29 @@ static const char *reason_of(int outcome, const char *before)
 	}
 }
 
+/* Asks the files that are known from the process itself. */
+static int try_open_files(const struct context *context, struct source *source, const char *path)
+{
+	const struct symbol_options *options = context->options;
+	int outcome = -ENOENT, fd;
+
+	for (size_t i = 0; options->open && outcome != WORKER_DONE && outcome != -ENOMEM; i++) {
+		fd = options->open(options->context, source->record, i);
+		if (fd < 0)
+			break;
+		outcome = try_file(context, source, fd, path);
+		source->unresolved = reason_of(outcome, source->unresolved);
+	}
+	return outcome;
+}
+
 /* Looks for the file in all its places until one is the recorded one. */
 static int resolve(struct context *context, struct source *source)
 {
 	const char *path = source->record->path;
 	size_t length = strlen(path), suffix = sizeof(deleted_suffix) - 1;
 	char *bare = strdup(path);
-	int outcome = -ENOENT;
+	int outcome;
 
 	if (!bare)
 		return -ENOMEM;
@@ -288,12 +365,15 @@ static int resolve(struct context *context, struct source *source)
 		source->record->build_id_length)
 		bare[length - suffix] = '\0';
 	sort_offsets(source);
-	if (context->root != LOCATE_SYSTEM) {
-		outcome = try_file(context, source, context->root, bare);
-		source->unresolved = reason_of(outcome, NULL);
+	outcome = try_open_files(context, source, bare);
+	if (outcome != WORKER_DONE && outcome != -ENOMEM && context->root != LOCATE_SYSTEM) {
+		outcome = try_file(context, source, locate_file(context->root, bare), bare);
+		source->unresolved = reason_of(outcome, source->unresolved);
 	}
-	if (outcome != WORKER_DONE && outcome != -ENOMEM) {
-		outcome = try_file(context, source, LOCATE_SYSTEM, bare);
+	/* Of a process elsewhere, a file of this machine is believed by its build id alone. */
+	if (outcome != WORKER_DONE && outcome != -ENOMEM &&
+		(!context->options->open || source->record->build_id_length)) {
+		outcome = try_file(context, source, locate_file(LOCATE_SYSTEM, bare), bare);
 		source->unresolved = reason_of(outcome, source->unresolved);
 	}
 	free(bare);
@@ -364,43 +444,82 @@ static void name_fileless(struct context *context, struct frame *frame, uint64_t
 		frame->unresolved = is_generated(frame->mapping) ? generated_code : no_symbols;
 }
 
+/* One of the functions at a recorded frame's address; the last one is where that is. */
+static struct frame frame_in(
+	struct context *context, const struct frame *frame, const struct place *place, bool is_last)
+{
+	struct frame named = *frame;
+
+	named.function = intern_function(context, place->name, place->file, place->function_line);
+	named.line = place->line;
+	named.column = place->column;
+	if (!is_last) {
+		named.inlined = true;
+		named.address = 0;
+	}
+	if (!place->name || !place->name[0])
+		named.unresolved = no_symbols;
+	return named;
+}
+
+/* As the recording itself has it. */
+static size_t write_known(struct context *context, struct frame *out, const struct frame *frame,
+	const struct stack *known)
+{
+	for (size_t i = 0; i < known->count; i++) {
+		const struct function *function = known->frames[i].function;
+		struct place place = {
+			.name = function ? function->name : NULL,
+			.file = function ? function->file : NULL,
+			.function_line = function ? function->line : 0,
+			.line = known->frames[i].line,
+			.column = known->frames[i].column,
+		};
+
+		out[i] = frame_in(context, frame, &place, i + 1 == known->count);
+	}
+	return known->count;
+}
+
+/* What the files say of a frame, or null. */
+static const struct answer *find_answer(
+	const struct context *context, const struct frame *frame, uint64_t address)
+{
+	uint64_t offset;
+	const struct source *source = source_of(context, frame, address, &offset);
+	const struct answer *answer = source ? answer_of(source, offset) : NULL;
+
+	return answer && answer->count ? answer : NULL;
+}
+
 /* Writes the frames that stand for one recorded frame; `out` has room for them. Returns their
  * number. */
 static size_t write_frames(
 	struct context *context, struct frame *out, const struct frame *frame, size_t index)
 {
 	uint64_t address = code_address(frame, index), offset;
-	struct source *source;
 	const struct answer *answer;
+	const struct source *source;
+	const struct stack *known;
 
 	*out = *frame;
 	if (!is_wanted(frame))
 		return 1;
+	answer = find_answer(context, frame, address);
+	known = answer ? NULL : find_known(context, frame, address);
+	if (known)
+		return write_known(context, out, frame, known);
 	source = source_of(context, frame, address, &offset);
 	if (!source) {
 		name_fileless(context, out, address);
 		return 1;
 	}
-	answer = answer_of(source, offset);
-	if (!answer || !answer->count) {
+	if (!answer) {
 		out->unresolved = source->unresolved;
 		return 1;
 	}
-	for (size_t i = 0; i < answer->count; i++) {
-		const struct place *place = answer->places + i;
-
-		out[i] = *frame;
-		out[i].function =
-			intern_function(context, place->name, place->file, place->function_line);
-		out[i].line = place->line;
-		out[i].column = place->column;
-		if (i + 1 < answer->count) {
-			out[i].inlined = true;
-			out[i].address = 0;
-		}
-		if (!place->name)
-			out[i].unresolved = no_symbols;
-	}
+	for (size_t i = 0; i < answer->count; i++)
+		out[i] = frame_in(context, frame, answer->places + i, i + 1 == answer->count);
 	return answer->count;
 }
 
@@ -410,16 +529,13 @@ static size_t frames_needed(const struct context *context, const struct stack *s
 
 	for (size_t i = 0; i < stack->count; i++) {
 		const struct frame *frame = stack->frames + i;
-		const struct answer *answer = NULL;
-		uint64_t offset;
+		uint64_t address = code_address(frame, i);
+		const struct answer *answer;
+		const struct stack *known;
 
-		if (is_wanted(frame)) {
-			const struct source *source =
-				source_of(context, frame, code_address(frame, i), &offset);
-
-			answer = source ? answer_of(source, offset) : NULL;
-		}
-		needed += answer && answer->count ? answer->count : 1;
+		answer = is_wanted(frame) ? find_answer(context, frame, address) : NULL;
+		known = is_wanted(frame) && !answer ? find_known(context, frame, address) : NULL;
+		needed += answer ? answer->count : known ? known->count : 1;
 	}
 	return needed;
 }
@@ -448,14 +564,22 @@ static void name_stack(struct context *context, struct stack *stack)
 	stack->count = count;
 }
 
+/* Absent, or not to be trusted: then the code that it is about has no names. */
 static void open_perf_map(struct context *context)
 {
-	char path[64];
+	const struct symbol_options *options = context->options;
+	bool is_process = options->open && context->root != LOCATE_SYSTEM;
+	int folder = is_process ? process_file_below(context->root, "/tmp")
+				: process_file_find(getpid(), "/tmp");
+	char name[64];
 
-	snprintf(path, sizeof(path), "/tmp/perf-%u.map", context->recording->head.pid);
-	if (perf_map_open(&context->perf_map, path) < 0)
-		context->perf_map =
-			NULL; /* absent, or not to be trusted: then its code has no names */
+	if (folder < 0)
+		return;
+	snprintf(name, sizeof(name), "perf-%u.map", context->recording->head.pid);
+	if (perf_map_open(
+		    &context->perf_map, folder, name, is_process ? options->owner : geteuid()) < 0)
+		context->perf_map = NULL;
+	close(folder);
 }
 
 static void context_done(struct context *context)
@@ -466,6 +590,7 @@ static void context_done(struct context *context)
 	}
 	free(context->sources);
 	free(context->sources_of);
+	free(context->known);
 	perf_map_free(context->perf_map);
 	if (context->root != LOCATE_SYSTEM)
 		close(context->root);
@@ -490,6 +615,8 @@ int symbol_recording(struct recording *recording, const struct symbol_options *o
 			context.root = LOCATE_SYSTEM;
 	}
 	result = list_sources(&context);
+	if (result == 0)
+		result = list_known(&context);
 	if (result == 0)
 		result = collect(&context);
 	for (size_t i = 0; i < context.source_count && result == 0; i++) {

@@ -3,7 +3,8 @@
  * symbol.h - names native frames of a loaded recording: ELF symbols and DWARF lines by elfutils,
  * inlined functions, C++ and Rust demangled, perf maps for foreign JITs, the kernel's call names.
  * The file of a mapping is used only if its build id is the recorded one; else the frame stays
- * `module+0xoffset` and says why. The network is never asked (no debuginfod).
+ * `module+0xoffset` and says why. What a recording says of its code itself (Named) goes before what
+ * files of this machine say. The network is never asked (no debuginfod).
  *
  * Not here: names of JavaScript and Python frames, which come with the recording (src/lang).
  *
@@ -12,13 +13,25 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "recording.h"
 
 struct symbol_options {
-	/* Null, or a folder to look for the recorded paths in first (--symbols DIR). */
+	/* Null, or a folder to look for the recorded paths in first (--symbols DIR; the root of a
+	 * process that is still there). What is in it goes before what the recording says itself.
+	 */
 	const char *root;
-	/* Read /tmp/perf-PID.map of the recorded pid (its owner is checked). */
+	/* Read /tmp/perf-PID.map of the recorded pid, in the root where that is a process's. */
 	bool perf_maps;
+	/*
+	 * Of a process that is or was at hand; null: it is not. Opens a file of the mapping's path
+	 * that is known from it, without asking the path: attempt 0, 1, … until -ENOENT. Returns a
+	 * descriptor, to be closed by the caller, or -ENOENT.
+	 */
+	int (*open)(void *context, const struct record_mapping *mapping, size_t attempt);
+	void *context;
+	uid_t owner; /* of that process */
 };
 
 struct symbol_report {

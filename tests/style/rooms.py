@@ -18,7 +18,7 @@ MAY_USE = {
     "lang": {"base", "record", "unwind"},
     "observe": {"base", "lang", "record", "unwind"},
     "preload": {"base", "lang", "observe", "record", "unwind"},
-    "attach": {"base", "lang", "observe", "record", "unwind"},
+    "attach": {"base", "lang", "observe", "record", "symbol", "unwind"},
     "symbol": {"base", "record"},
     "analyze": {"base", "record", "symbol"},
     "render": {"analyze", "base", "record"},
