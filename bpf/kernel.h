@@ -57,6 +57,7 @@ struct sched_entity {
 struct task_struct {
 	unsigned int __state;
 	int pid, tgid;
+	int exit_code; /* as wait(2) has it: the low seven bits are a signal */
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct files_struct *files;

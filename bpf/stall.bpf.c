@@ -652,7 +652,7 @@ int on_clock(struct bpf_perf_event_data *context)
 	struct stall_sample *sample;
 	__u64 now, begin;
 
-	if (!loop || !loop->turn_begin_ns || loop->state == STALL_LOOP_GONE)
+	if (!loop || !loop->turn_begin_ns || loop->state >= STALL_LOOP_GONE)
 		return 0;
 	now = bpf_ktime_get_ns();
 	begin = loop->turn_begin_ns;
@@ -713,9 +713,16 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
 	struct stall_target *target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct stall_loop *loop = loop_of(thread);
 
-	if (target)
-		tell_process(target->id, STALL_PROCESS_EXECUTED, tool_number(task));
+	if (!target)
+		return 0;
+	if (loop)
+		loop->state = STALL_LOOP_GONE;
+	if (thread)
+		__builtin_memset(thread, 0, sizeof(*thread));
+	tell_process(target->id, STALL_PROCESS_EXECUTED, tool_number(task));
 	return 0;
 }
 
@@ -725,7 +732,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, task, 0, 0));
 
 	if (loop)
-		loop->state = STALL_LOOP_GONE;
+		loop->state =
+			BPF_CORE_READ(task, exit_code) & 0x7f ? STALL_LOOP_KILLED : STALL_LOOP_GONE;
 	return 0;
 }
 

@@ -59,7 +59,9 @@ enum stall_loop_state {
 	/* The first thread of a process, which has not waited since: it may hang in its loop. */
 	STALL_LOOP_UNSEEN,
 	STALL_LOOP_LIVE,
-	STALL_LOOP_GONE, /* the thread has ended: the tool frees the slot */
+	/* The thread has ended, or runs another program: the tool frees the slot. */
+	STALL_LOOP_GONE,
+	STALL_LOOP_KILLED, /* the same, by a signal */
 };
 
 /* Where a thread is, by the scheduler's events. */

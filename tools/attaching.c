@@ -185,9 +185,25 @@ static void on_complaint(void *context, const char *text)
 	complain("%s: %s", command_name, text);
 }
 
+/* Another tool may come when this one is at work already: it is told of once. */
+static void look_for_others(struct attaching *attaching)
+{
+	pid_t other = attaching->other ? 0 : claim_other(attaching->options.pid);
+	char text[160];
+
+	if (!other)
+		return;
+	attaching->other = other;
+	snprintf(text, sizeof(text),
+		"process %d is watched by another holter, too (pid %d): neither disturbs the "
+		"other, and their costs add up",
+		(int)attaching->options.pid, (int)other);
+	on_complaint(attaching, text);
+}
+
 static void on_progress(void *context, const struct attach_progress *progress)
 {
-	(void)context;
+	look_for_others(context);
 	if (!isatty(STDERR_FILENO))
 		return;
 	fprintf(stderr, "\r\033[K%.0f s", (double)progress->elapsed_ns / 1e9);
@@ -218,23 +234,23 @@ enum exit_status attaching_run(struct attaching *attaching, const char *command)
 	struct sigaction action = {.sa_handler = on_interrupt};
 	struct attach_result result;
 	int claim = claim_take(attaching->options.pid), error;
-	pid_t other = claim_other(attaching->options.pid);
 
 	command_name = command;
-	if (other)
-		complain("%s: process %d is watched by another holter, too (pid %d): neither "
-			 "disturbs the other, and their costs add up",
-			command, (int)attaching->options.pid, (int)other);
+	look_for_others(attaching);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	attaching->options.progress = on_progress;
 	attaching->options.complain = on_complaint;
+	attaching->options.context = attaching;
 	error = attach_run(&attaching->options, &result);
 	clear_line();
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	if (claim >= 0)
 		close(claim);
+	if (result.write_error)
+		complain("%s: not all of the recording could be written: %s", command,
+			strerror(-result.write_error));
 	if (!error && result.gone)
 		complain("%s: process %d ended while it was watched", command,
 			(int)attaching->options.pid);

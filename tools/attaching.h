@@ -12,6 +12,7 @@
 #include "command.h"
 
 struct attaching {
+	pid_t other; /* a tool that watches the same process, as has been told; 0: none */
 	struct choice choice;
 	struct attach_options options; /* out: set by the command */
 };

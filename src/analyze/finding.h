@@ -51,6 +51,8 @@ struct stall_figures {
 	double shares[CAUSES]; /* of the watched time, by cause; together 1, or all 0 */
 	double unfinished_ms;  /* the longest that had not ended when the process vanished; 0: none
 				*/
+	bool since_attach; /* one was going on when watching began: it lasted at least as long as is
+			      said */
 	uint64_t samples;
 };
 

@@ -66,6 +66,7 @@ static void merge_rows(
 	ret->max_ms = (double)longest_ns / NS_PER_MS;
 }
 
+/* A thread that only waits is worth a word where there is no other: the process was idle. */
 void loop_measure(struct diagnosis *diagnosis, struct recording *recording)
 {
 	diagnosis->loops =
@@ -80,4 +81,12 @@ void loop_measure(struct diagnosis *diagnosis, struct recording *recording)
 		if (figures->turns > 0)
 			diagnosis->loop_count++;
 	}
+	if (diagnosis->loop_count > 0)
+		return;
+	for (size_t i = 0; i < recording->loop_count; i++)
+		diagnosis->loops[diagnosis->loop_count++] = (struct loop_figures){
+			.loop = recording->loops[i],
+			.p50_ms = NAN,
+			.p99_ms = NAN,
+		};
 }

@@ -194,6 +194,20 @@ static const struct loop *worst_loop(
 	return worst;
 }
 
+/* Every recording cuts off a turn. A process that says good-bye has ended its own; a tool that says
+ * so has only stopped to look. */
+static bool is_unfinished(const struct stall *stall, const struct recording *recording)
+{
+	return !stall->record.ended && (!recording->ended || recording->head.mode == MODE_ATTACH);
+}
+
+/* Whether it was seen from its middle on. */
+static bool was_going_on(const struct stall *stall, const struct recording *recording)
+{
+	return recording->head.mode == MODE_ATTACH && stall->loop &&
+	       stall->record.begin_ns <= stall->loop->record.first_wait_ns;
+}
+
 static void set_figures(struct finding *finding, const struct stall_set *set,
 	const struct diagnosis *diagnosis, struct recording *recording)
 {
@@ -206,9 +220,9 @@ static void set_figures(struct finding *finding, const struct stall_set *set,
 
 		durations_ms[i] = (double)stall->record.duration_ns / NS_PER_MS;
 		figures->total_ms += durations_ms[i];
-		if (!stall->record.ended && !recording->ended &&
-			durations_ms[i] > figures->unfinished_ms)
+		if (is_unfinished(stall, recording) && durations_ms[i] > figures->unfinished_ms)
 			figures->unfinished_ms = durations_ms[i];
+		figures->since_attach |= was_going_on(stall, recording);
 	}
 	qsort(durations_ms, set->count, sizeof(*durations_ms), by_value);
 	figures->count = set->count;

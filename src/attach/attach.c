@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "clock.h"
+#include "files.h"
+#include "naming.h"
 #include "watch.h"
 
 enum { PROCESSES_MAX = 128, HISTOGRAM_SECONDS = 10 };
@@ -24,11 +26,13 @@ struct session {
 	const struct source_ops *ops;
 	struct source *source;
 	struct watches *watches;
+	struct files *files;
 	struct attached *processes[PROCESSES_MAX];
 	size_t count;
 	uint32_t last_id;
 	uint64_t start_ns, next_tick_ns, seconds;
 	struct stall_counts counted; /* as far as it has been told */
+	bool is_full;                /* more children were there than can be watched */
 };
 
 static void complain(const struct session *session, const char *text)
@@ -72,49 +76,99 @@ static struct attached *find(void *context, uint32_t id)
 	return NULL;
 }
 
-static int add(struct session *session, pid_t pid, const char *path)
+static int begin_to_watch(struct session *session, struct attached *attached)
 {
-	struct attached *attached;
-	struct stall_target target;
-	int error;
+	struct stall_target target = attached_target(attached);
+	int error = session->ops->add(session->source, attached->pid, attached->pidfd, &target);
 
-	if (session->count == PROCESSES_MAX) {
-		complain(session, "more children than can be watched at once");
-		return -E2BIG;
-	}
-	error = attached_open(&attached, ++session->last_id, pid, path, session->options);
-	if (error)
-		return error;
-	session->processes[session->count++] = attached;
-	target = attached_target(attached);
-	error = session->ops->add(session->source, pid, attached->pidfd, &target);
-	if (error) {
-		session->count--;
-		attached_close(attached, false);
-	}
+	if (!error)
+		session->processes[session->count++] = attached;
 	return error;
 }
 
+/* The process that was asked for. */
+static int add(struct session *session)
+{
+	struct stall_target target;
+	struct attached *attached;
+	int error = attached_open(&attached, ++session->last_id, session->options->pid,
+		session->options->out, session->options);
+
+	if (error) {
+		complain(session, strerror(-error));
+		return error;
+	}
+	attached->started_ns = attached->since_ns; /* long ago, rather */
+	error = begin_to_watch(session, attached);
+	if (error) {
+		attached_close(attached, false);
+		return error;
+	}
+	/* While it is watched already: whoever finds its recording may rely on that. */
+	error = attached_settle(attached);
+	if (error)
+		return error;
+	target = attached_target(attached);
+	session->ops->update(session->source, attached->pidfd, &target);
+	files_look(session->files, attached);
+	return 0;
+}
+
+/* Most children run something short, and have ended by now: nothing is said of those. */
 static void add_child(struct session *session, pid_t pid)
 {
+	struct attached *attached;
 	char path[PATH_MAX];
 
 	if (!pid)
 		return;
+	if (session->count == PROCESSES_MAX) {
+		if (!session->is_full)
+			complain(session, "more children than can be watched at once");
+		session->is_full = true;
+		return;
+	}
 	snprintf(path, sizeof(path), "%s.%d", session->options->out, (int)pid);
-	add(session, pid, path);
+	if (attached_open(&attached, ++session->last_id, pid, path, session->options))
+		return;
+	if (begin_to_watch(session, attached))
+		attached_close(attached, false);
 }
 
-static void reidentify(struct session *session, struct attached *attached)
+static void executed(struct session *session, struct attached *attached)
+{
+	watches_forget(session->watches, attached);
+	attached_executed(attached);
+}
+
+/* It has ended. What has no recording makes room. Returns whether it did. */
+static bool end(struct session *session, size_t i)
+{
+	struct attached *attached = session->processes[i];
+
+	watches_forget(session->watches, attached);
+	attached->is_gone = true;
+	if (attached->writer)
+		return false;
+	attached_close(attached, false);
+	session->processes[i] = session->processes[--session->count];
+	return true;
+}
+
+/* A process may begin to listen later. Those that do not are asked again, ever more seldom. */
+static void ask_again(struct session *session, struct attached *attached, uint64_t now)
 {
 	struct stall_target target;
 
-	watches_forget(session->watches, attached);
-	attached_executed(attached);
-	if (attached->is_gone)
+	if (attached->is_gone || attached->listens || now < attached->ask_ns)
 		return;
+	if (attached->started_ns && !session->options->polls)
+		return;
+	attached->ask_after_ns *= 2;
+	attached->ask_ns = now + attached->ask_after_ns;
 	target = attached_target(attached);
-	session->ops->update(session->source, attached->pidfd, &target);
+	if (attached->listens)
+		session->ops->update(session->source, attached->pidfd, &target);
 }
 
 static void on_record(void *context, const struct stall_record *record)
@@ -131,7 +185,7 @@ static void on_record(void *context, const struct stall_record *record)
 	if (process->event == STALL_PROCESS_FORKED)
 		add_child(session, (pid_t)process->pid);
 	else if (attached)
-		reidentify(session, attached);
+		executed(session, attached);
 }
 
 /* Marks those that have ended. Returns whether any is left. */
@@ -146,10 +200,10 @@ static bool look_at_processes(struct session *session)
 			.events = POLLIN};
 	if (poll(ends, session->count, 0) < 0)
 		return true;
-	for (size_t i = 0; i < session->count; i++) {
-		if (ends[i].revents)
-			session->processes[i]->is_gone = true;
-		left |= !session->processes[i]->is_gone;
+	/* From the last one on, as one that goes gives its place to the last. */
+	for (size_t i = session->count; i-- > 0;) {
+		if ((!ends[i].revents && !session->processes[i]->is_gone) || !end(session, i))
+			left |= !session->processes[i]->is_gone;
 	}
 	return left;
 }
@@ -185,9 +239,14 @@ static void tick(struct session *session, uint64_t now)
 	watches_tick(session->watches, now, with_histogram);
 	tell_lost(session);
 	for (size_t i = 0; i < session->count; i++) {
-		writer_flush(session->processes[i]->writer);
-		session->processes[i]->report_due = false;
-		session->processes[i]->last_report_ns = now;
+		struct attached *attached = session->processes[i];
+
+		attached_flush(attached);
+		attached->report_due = false;
+		attached->last_report_ns = now;
+		if (!attached->is_gone && attached->is_settled)
+			files_look(session->files, attached);
+		ask_again(session, attached, now);
 	}
 	session->next_tick_ns = now + second_ns;
 }
@@ -200,7 +259,7 @@ static void report(struct session *session, uint64_t now)
 
 		if (!attached->report_due || now - attached->last_report_ns < report_ns)
 			continue;
-		writer_flush(attached->writer);
+		attached_flush(attached);
 		attached->report_due = false;
 		attached->last_report_ns = now;
 	}
@@ -302,9 +361,10 @@ static int run(struct session *session, struct complaints *complaints, struct at
 
 	session->watches =
 		watches_new(session->ops, session->source, session->options, find, session);
-	if (!session->watches)
+	session->files = files_new();
+	if (!session->watches || !session->files)
 		return -ENOMEM;
-	error = add(session, session->options->pid, session->options->out);
+	error = add(session);
 	if (error)
 		return error;
 	for (size_t i = 0; i < complaints->count; i++)
@@ -312,6 +372,30 @@ static int run(struct session *session, struct complaints *complaints, struct at
 	session->start_ns = clock_monotonic_ns();
 	session->next_tick_ns = session->start_ns;
 	return watch(session, ret);
+}
+
+/* The processes are left alone before their functions are named, which may take a while. */
+static void close_session(struct session *session, struct attach_result *ret)
+{
+	int error;
+
+	if (session->source)
+		session->ops->close(session->source);
+	for (size_t i = 0; i < session->count; i++) {
+		struct attached *attached = session->processes[i];
+
+		error = attached->writer ? naming_write(attached, session->files) : 0;
+		if (error)
+			complain(session, "the recording cannot be read back: functions of native "
+					  "code are named by the files that are there when it is "
+					  "looked at");
+		error = attached_close(attached, false);
+		if (error)
+			ret->write_error = error;
+	}
+	files_free(session->files);
+	watches_free(session->watches);
+	free(session);
 }
 
 int attach_run(const struct attach_options *options, struct attach_result *ret)
@@ -329,14 +413,8 @@ int attach_run(const struct attach_options *options, struct attach_result *ret)
 		ret->method = session->ops->name;
 		error = run(session, complaints, ret);
 	}
-	if (session) {
-		for (size_t i = 0; i < session->count; i++)
-			attached_close(session->processes[i], true);
-		watches_free(session->watches);
-		if (session->source)
-			session->ops->close(session->source);
-	}
-	free(session);
+	if (session)
+		close_session(session, ret);
 	free(complaints);
 	return error;
 }

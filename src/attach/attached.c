@@ -31,11 +31,15 @@ static void complain(const struct attached *attached, const char *what, int erro
 /* --- what it is ---------------------------------------------------------------------------------
  */
 
-/* The last number of "NSpid:" is the innermost one (proc(5)). */
-static uint32_t read_own_pid(pid_t pid)
+struct status {
+	uint32_t own_pid; /* in its own pid namespace */
+	bool is_stopped;
+};
+
+static struct status read_status(pid_t pid)
 {
+	struct status status = {.own_pid = (uint32_t)pid};
 	char path[PROC_PATH_BYTES], line[512];
-	uint32_t number = (uint32_t)pid;
 	FILE *file;
 
 	proc_path(path, sizeof(path), pid, "/status");
@@ -43,12 +47,15 @@ static uint32_t read_own_pid(pid_t pid)
 	while (file && fgets(line, sizeof(line), file)) {
 		const char *last = strrchr(line, '\t');
 
+		/* The last number of "NSpid:" is the innermost one (proc(5)). */
 		if (strncmp(line, "NSpid:", 6) == 0 && last)
-			number = (uint32_t)strtoul(last, NULL, 10);
+			status.own_pid = (uint32_t)strtoul(last, NULL, 10);
+		if (strncmp(line, "State:", 6) == 0 && last)
+			status.is_stopped = last[1] == 'T' || last[1] == 't';
 	}
 	if (file)
 		fclose(file);
-	return number;
+	return status;
 }
 
 /* The name that it was started under, from its auxiliary vector. False: not to be had. */
@@ -133,17 +140,17 @@ static struct record_head head_of(const struct attached *attached, const struct 
 	};
 }
 
-static int open_writer(struct attached *attached, const char *path)
+static int open_writer(struct attached *attached)
 {
 	struct writer_config config = {
-		.path = path,
+		.path = attached->path,
 		.max_bytes = attached->options->max_bytes,
 		.chunk_ns = CHUNK_SECONDS * second_ns,
 		.now_ns = clock_monotonic_ns,
 	};
 	struct record_head head;
 	struct utsname names = {0};
-	int error = claim(path);
+	int error = claim(attached->path);
 
 	if (error)
 		return error;
@@ -157,10 +164,23 @@ static int open_writer(struct attached *attached, const char *path)
 	return error ? error : writer_open(&attached->writer, &attached->writing, &config, &head);
 }
 
-static void note_complaint(struct attached *attached)
+/* Said at once, and in the recording for whoever reads it later. */
+static void note(struct attached *attached, const char *text)
+{
+	attached->options->complain(attached->options->context, text);
+	writer_note(attached->writer, NOTE_LIMITED, text);
+}
+
+static void note_limits(struct attached *attached)
 {
 	if (stacks_complaint(attached->stacks))
 		writer_note(attached->writer, NOTE_LIMITED, stacks_complaint(attached->stacks));
+	if (find_library(stacks_maps(attached->stacks)))
+		note(attached, "libholter.so is preloaded in this process and records it, too: the "
+			       "same stalls are in both recordings");
+	if (read_status(attached->pid).is_stopped)
+		note(attached, "the process was stopped, by a signal or a debugger, when watching "
+			       "began: nothing happens in it until it goes on");
 }
 
 int attached_open(struct attached **ret, uint32_t id, pid_t pid, const char *path,
@@ -175,70 +195,107 @@ int attached_open(struct attached **ret, uint32_t id, pid_t pid, const char *pat
 	attached->pid = pid;
 	attached->options = options;
 	attached->since_ns = clock_monotonic_ns();
+	attached->ask_after_ns = second_ns;
+	attached->ask_ns = attached->since_ns + second_ns;
+	snprintf(attached->path, sizeof(attached->path), "%s", path);
 	attached->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	error = attached->pidfd < 0 ? -errno : 0;
-	if (!error) {
-		attached->own_pid = read_own_pid(pid);
-		error = open_stacks(attached);
-	}
-	if (error) {
-		complain(attached, "the process", error);
-	} else {
-		error = open_writer(attached, path);
-		if (error)
-			complain(attached, path, error);
-	}
-	if (error) {
-		attached_close(attached, false);
+	if (attached->pidfd < 0) {
+		error = -errno;
+		free(attached);
 		return error;
 	}
-	note_complaint(attached);
 	*ret = attached;
 	return 0;
 }
 
-void attached_close(struct attached *attached, bool goodbye)
-{
-	if (!attached)
-		return;
-	if (attached->writer)
-		writer_close(attached->writer, goodbye);
-	if (attached->pidfd >= 0)
-		close(attached->pidfd);
-	arena_done(&attached->storage);
-	arena_done(&attached->writing);
-	free(attached);
-}
-
-void attached_executed(struct attached *attached)
+/* It runs another program than the one that its recording began with. */
+static void tell_program(struct attached *attached)
 {
 	struct utsname names = {0};
 	struct record_head head;
 
-	arena_done(&attached->storage);
-	attached->stacks = NULL;
-	if (open_stacks(attached)) {
-		attached->is_gone = true;
-		return;
-	}
 	uname(&names);
 	head = head_of(attached, &names);
 	writer_set_head(attached->writer, &head);
-	writer_note(
-		attached->writer, NOTE_RESUMED, "the process runs another program from here on");
-	note_complaint(attached);
 }
 
-struct stall_target attached_target(const struct attached *attached)
+int attached_settle(struct attached *attached)
 {
-	const struct lang *lang = stacks_lang(attached->stacks);
+	int error;
+
+	attached->own_pid = read_status(attached->pid).own_pid;
+	arena_done(&attached->storage);
+	attached->stacks = NULL;
+	error = open_stacks(attached);
+	if (error) {
+		complain(attached, "the process", error);
+		return error;
+	}
+	if (attached->writer) {
+		tell_program(attached);
+	} else {
+		error = open_writer(attached);
+		if (error) {
+			complain(attached, attached->path, error);
+			return error;
+		}
+	}
+	note_limits(attached);
+	attached->is_settled = true;
+	return 0;
+}
+
+void attached_flush(struct attached *attached)
+{
+	int error = attached->writer ? writer_flush(attached->writer) : 0;
+
+	if (error < 0 && !attached->write_error)
+		attached->write_error = error;
+}
+
+int attached_close(struct attached *attached, bool goodbye)
+{
+	int error;
+
+	if (!attached)
+		return 0;
+	attached_flush(attached);
+	error = attached->write_error;
+	if (attached->writer)
+		writer_close(attached->writer, goodbye);
+	close(attached->pidfd);
+	arena_done(&attached->storage);
+	arena_done(&attached->writing);
+	free(attached);
+	return error;
+}
+
+void attached_executed(struct attached *attached)
+{
+	static const char text[] = "the process runs another program from here on";
+
+	attached->is_settled = false;
+	attached->started_ns = 0;
+	attached->ask_after_ns = second_ns;
+	if (!attached->writer)
+		return;
+	attached->options->complain(attached->options->context, text);
+	writer_note(attached->writer, NOTE_RESUMED, text);
+}
+
+struct stall_target attached_target(struct attached *attached)
+{
+	const struct lang *lang = attached->stacks ? stacks_lang(attached->stacks) : NULL;
 	struct lang_chase chase = {0};
 
 	if (lang && lang->ops->chase)
 		lang->ops->chase(lang->state, &chase);
+	attached->listens = attached->options->listens(attached->pid);
+	if (attached->listens && !attached->started_ns)
+		attached->started_ns = clock_monotonic_ns();
 	return (struct stall_target){
 		.id = attached->id,
-		.listens = attached->options->listens(attached->pid),
+		.listens = attached->listens,
 		.follow = attached->options->children,
 		.chase =
 			{

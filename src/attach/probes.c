@@ -505,7 +505,11 @@ static struct stall_loop *probes_loops(struct source *source)
 
 static void probes_release(struct source *source, uint32_t loop)
 {
-	source->loops[loop].state = STALL_LOOP_FREE;
+	uint32_t generation = source->loops[loop].generation;
+
+	/* Nobody else writes to it now. The next loop counts from nought. */
+	memset(&source->loops[loop], 0, sizeof(source->loops[loop]));
+	source->loops[loop].generation = generation;
 	free_slot(source, loop);
 }
 

@@ -17,13 +17,15 @@ enum {
 	STACK_WORD = 8,
 };
 
+static const uint64_t startup_ns = 10000000000;
 static const uint64_t adopt_ns = 1000000000; /* without a wait, until a first thread is a loop */
 
 /* What is known of one loop, beside the source's own. */
 struct watch {
 	uint32_t generation; /* of the slot: another one is another thread's loop */
 	struct attached *process;
-	uint32_t id;  /* in the recording; 0: not declared */
+	uint32_t id;             /* in the recording; 0: not declared */
+	uint64_t startup_end_ns; /* 0: start-up goes on */
 	bool ignored; /* a first thread that turned out to be no loop, or not ours to look at */
 	struct tally tally;
 
@@ -102,7 +104,7 @@ static struct watch *watch_of(struct watches *watches, uint32_t index)
 	return watch->process && !watch->process->is_gone ? watch : NULL;
 }
 
-static void declare(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
+static void declare(const struct watch *watch, const struct stall_loop *loop)
 {
 	static const enum wait_call waits[] = {
 		[STALL_WAIT_NONE] = WAIT_UNKNOWN,
@@ -110,15 +112,10 @@ static void declare(struct watches *watches, struct watch *watch, const struct s
 		[STALL_WAIT_POLL] = WAIT_POLL,
 		[STALL_WAIT_SELECT] = WAIT_SELECT,
 	};
-	struct attached *process = watch->process;
+	const struct attached *process = watch->process;
 	char path[PROC_PATH_BYTES], name[32] = "";
 	int64_t length;
 
-	if (watch->id)
-		return;
-	watch->id = ++process->last_loop_id;
-	watches->figures.loops++;
-	tally_init(&watch->tally, process->since_ns);
 	proc_path_task(path, sizeof(path), process->pid, loop->tid, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
 	name[length > 0 ? length - 1 : 0] = '\0'; /* without the newline */
@@ -129,9 +126,40 @@ static void declare(struct watches *watches, struct watch *watch, const struct s
 					     .wait = waits[loop->wait & 3],
 					     .descriptor = loop->descriptor,
 					     .first_wait_ns = loop->first_wait_ns,
-					     /* What is attached to is past its start. */
-					     .startup_end_ns = process->since_ns,
+					     .startup_end_ns = watch->startup_end_ns,
 				     });
+}
+
+/* Start-up ends when the process serves, or some time after the first wait. */
+static bool settle_startup(struct watch *watch, const struct stall_loop *loop, uint64_t now)
+{
+	uint64_t alone_ns = loop->first_wait_ns + startup_ns;
+
+	if (watch->startup_end_ns)
+		return false;
+	if (watch->process->started_ns)
+		watch->startup_end_ns = watch->process->started_ns;
+	else if (now >= alone_ns)
+		watch->startup_end_ns = alone_ns;
+	return watch->startup_end_ns != 0;
+}
+
+/* To be called at each look. */
+static void introduce(
+	struct watches *watches, struct watch *watch, const struct stall_loop *loop, uint64_t now)
+{
+	bool has_started = settle_startup(watch, loop, now);
+
+	if (watch->id && !has_started)
+		return;
+	if (!watch->id) {
+		watch->id = ++watch->process->last_loop_id;
+		watches->figures.loops++;
+		tally_init(&watch->tally, loop->first_wait_ns > watch->process->since_ns
+						  ? loop->first_wait_ns
+						  : watch->process->since_ns);
+	}
+	declare(watch, loop);
 }
 
 /*
@@ -143,7 +171,7 @@ static bool is_loop(
 {
 	uint32_t state = half(&loop->state);
 
-	if (state == STALL_LOOP_LIVE || state == STALL_LOOP_GONE)
+	if (state >= STALL_LOOP_LIVE)
 		return true;
 	if (state != STALL_LOOP_UNSEEN || watch->ignored)
 		return false;
@@ -153,6 +181,22 @@ static bool is_loop(
 		return false;
 	watch->ignored = !attached_has_idle_epoll(watch->process, watches->loops);
 	return !watch->ignored;
+}
+
+/* The process has a loop: whether it can be recorded. */
+static bool settle(struct watches *watches, struct attached *process)
+{
+	struct stall_target target;
+
+	if (process->is_settled)
+		return true;
+	if (attached_settle(process)) {
+		process->is_gone = true;
+		return false;
+	}
+	target = attached_target(process);
+	watches->ops->update(watches->source, process->pidfd, &target);
+	return true;
 }
 
 /* --- stalls -------------------------------------------------------------------------------------
@@ -208,12 +252,13 @@ static void write_stall(struct watch *watch)
 static void begin_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
 	uint64_t begin_ns, uint64_t now)
 {
-	declare(watches, watch, loop);
+	introduce(watches, watch, loop, now);
 	watches->figures.stalls++;
 	watch->stall = (struct record_stall){
 		.id = ++watch->process->last_stall_id,
 		.loop = watch->id,
 		.begin_ns = begin_ns,
+		.startup = !watch->startup_end_ns || begin_ns < watch->startup_end_ns,
 		.duration_ns = now - begin_ns,
 		.ready = half(&loop->ready),
 	};
@@ -383,7 +428,7 @@ void watches_record(struct watches *watches, const struct stall_record *record)
 	loop = &watches->loops[record->loop];
 	watch = watch_of(watches, record->loop);
 	if (!watch || watch->generation != record->generation ||
-		!is_loop(watches, watch, loop, record->time_ns))
+		!is_loop(watches, watch, loop, record->time_ns) || !settle(watches, watch->process))
 		return;
 	if (record->kind == STALL_RECORD_ENDED) {
 		end_stall(watches, watch, loop, (const struct stall_ended *)record);
@@ -426,6 +471,33 @@ static uint64_t look_at_turn(struct watches *watches, struct watch *watch, struc
 	return watch->next_sample_ns;
 }
 
+/* Writes the turns of a loop, and its stall if there is one. */
+static void tell(
+	struct watch *watch, const struct stall_loop *loop, uint64_t now, bool with_histogram)
+{
+	const struct tally_counters counters = {
+		.turns = word(&loop->turns),
+		.busy_ns = word(&loop->busy_ns),
+		.buckets = (const _Atomic uint32_t *)loop->buckets,
+	};
+
+	if (!watch->id)
+		return;
+	tally_write(
+		&watch->tally, watch->process->writer, watch->id, &counters, now, with_histogram);
+	if (watch->stall.id)
+		write_stall(watch);
+}
+
+/* Nothing more will come of this loop. A thread that ends by itself ends its turn; one that is
+ * killed may have been killed for it. */
+static void finish(struct watch *watch, const struct stall_loop *loop, uint64_t now)
+{
+	watch->stall.ended = half(&loop->state) == STALL_LOOP_GONE;
+	tell(watch, loop, now, true);
+	watch->stall.id = 0;
+}
+
 uint64_t watches_look(struct watches *watches, uint64_t now)
 {
 	uint64_t next = now + watches->options->threshold_ns;
@@ -439,15 +511,16 @@ uint64_t watches_look(struct watches *watches, uint64_t now)
 		if (state == STALL_LOOP_FREE)
 			continue;
 		watch = watch_of(watches, i);
-		if (state == STALL_LOOP_GONE) {
-			if (watch && watch->stall.id)
-				write_stall(watch);
+		if (state >= STALL_LOOP_GONE) {
+			if (watch)
+				finish(watch, loop, now);
 			watches->ops->release(watches->source, i);
 			continue;
 		}
-		if (!watch || !is_loop(watches, watch, loop, now))
+		if (!watch || !is_loop(watches, watch, loop, now) ||
+			!settle(watches, watch->process))
 			continue;
-		declare(watches, watch, loop);
+		introduce(watches, watch, loop, now);
 		begin_ns = word(&loop->turn_begin_ns);
 		if (begin_ns)
 			next = least(next, look_at_turn(watches, watch, loop, begin_ns, now));
@@ -460,33 +533,25 @@ void watches_tick(struct watches *watches, uint64_t now, bool with_histogram)
 	for (uint32_t i = 0; i < STALL_LOOPS_MAX; i++) {
 		const struct stall_loop *loop = &watches->loops[i];
 		struct watch *watch = &watches->entries[i];
-		struct tally_counters counters;
 
-		if (half(&loop->state) == STALL_LOOP_FREE || !watch->id || !watch->process ||
-			watch->process->is_gone || watch->generation != half(&loop->generation))
-			continue;
-		counters = (struct tally_counters){
-			.turns = word(&loop->turns),
-			.busy_ns = word(&loop->busy_ns),
-			.buckets = (const _Atomic uint32_t *)loop->buckets,
-		};
-		tally_write(&watch->tally, watch->process->writer, watch->id, &counters, now,
-			with_histogram);
-		if (watch->stall.id)
-			write_stall(watch);
+		if (half(&loop->state) != STALL_LOOP_FREE && watch->process &&
+			watch->generation == half(&loop->generation))
+			tell(watch, loop, now, with_histogram);
 	}
 }
 
 void watches_forget(struct watches *watches, const struct attached *attached)
 {
+	uint64_t now = clock_monotonic_ns();
+
 	for (uint32_t i = 0; i < STALL_LOOPS_MAX; i++) {
 		struct watch *watch = &watches->entries[i];
 
-		if (watch->process != attached)
-			continue;
-		if (watch->stall.id)
-			write_stall(watch);
-		watch->process = NULL;
+		if (watch->process == attached &&
+			watch->generation == half(&watches->loops[i].generation))
+			finish(watch, &watches->loops[i], now);
+		if (watch->process == attached)
+			watch->process = NULL;
 	}
 }
 

@@ -318,6 +318,10 @@ static void write_observed(const struct page *page, const struct diagnosis *diag
 
 		fputs("  ", page->out);
 		write_loop_name(page->out, loop->loop);
+		if (loop->turns == 0) {
+			fputs(": no turn ended\n", page->out);
+			continue;
+		}
 		fprintf(page->out, ": %llu turns, busy %.1f %% of the time; ",
 			(unsigned long long)loop->turns, loop->utilisation * 100);
 		if (!isnan(loop->p50_ms)) {
