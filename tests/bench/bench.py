@@ -110,8 +110,10 @@ class Subject:
     def serve(self, variant, before=()):
         with work_folder() as folder:
             port = free_port()
-            with Server([*before, *self.command(port, folder)], folder, environment(variant, folder), port) as server:
-                yield server, port, folder
+            with Server([*before, *self.command(port, folder)], folder, environment(variant, folder)) as server:
+                server.port = port
+                server.wait_port(seconds=120)  # under callgrind
+                yield server, port
 
 
 def redis_command(port, folder):
@@ -133,7 +135,7 @@ REDIS_CALM = Subject("redis GET, cron once a second", "redis", lambda *where: [*
 
 def capacity(subject, requests):
     """Requests a second that the bare server answers, at most."""
-    with subject.serve("plain") as (_, port, _):
+    with subject.serve("plain") as (_, port):
         subject.visit(port, requests)
         begin = time.monotonic()
         subject.visit(port, requests)
@@ -153,7 +155,7 @@ def per_request(subject, seconds, rounds):
     shares = []
 
     def measure(variant):
-        with subject.serve(variant) as (server, port, _):
+        with subject.serve(variant) as (server, port):
             subject.visit(port, rate, rate)
             before, own = cpu_seconds(server.process.pid), cpu_seconds(server.process.pid, "holter")
             begin = time.monotonic()
@@ -199,7 +201,7 @@ def instructions(subject, warm, requests, rounds):
         with work_folder() as counts:
             tool = [program("valgrind"), "--tool=callgrind", "--separate-threads=yes", "--smc-check=all-non-file",
                     f"--callgrind-out-file={counts}/counts"]
-            with subject.serve(variant, tool) as (server, port, _):
+            with subject.serve(variant, tool) as (server, port):
                 subject.visit(port, warm)
                 time.sleep(1.5)  # Holter has its clock calibrated then
                 dump(server)
