@@ -30,9 +30,13 @@ int tracefs_open(void)
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		/* access(2) would ask for the real user, without capabilities. */
+		int events = openat(fd, "events", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-		if (fd >= 0 && faccessat(fd, "events", F_OK, 0) == 0)
+		if (events >= 0) {
+			close(events);
 			return fd;
+		}
 		if (fd >= 0)
 			close(fd);
 	}
