@@ -36,7 +36,7 @@
 
 _Static_assert((int)STALL_BUCKETS == (int)HISTOGRAM_BUCKETS, "one scale for both");
 
-enum { CLOCK_HZ = 99, LINKS_STEP = 64, CLOSERS_MAX = 32 };
+enum { VERDICT_BYTES = 4096, CLOCK_HZ = 99, LINKS_STEP = 64, CLOSERS_MAX = 32 };
 
 struct source {
 	struct stall *skeleton;
@@ -139,29 +139,53 @@ static bool is_there(
 	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) >= 0;
 }
 
+/* One end of a wait is no use without the other. */
+static bool is_other_end(const char *left_out, const char *program)
+{
+	return strncmp(left_out, "enter_", 6) == 0 && strncmp(program, "exit_", 5) == 0 &&
+	       strcmp(left_out + 6, program + 5) == 0;
+}
+
+static bool is_left_out(const bool *left_out, size_t part)
+{
+	for (size_t i = 0; i < PARTS; i++) {
+		if (left_out[i] &&
+			(i == part || is_other_end(parts[i].program, parts[part].program) ||
+				is_other_end(parts[part].program, parts[i].program)))
+			return true;
+	}
+	return false;
+}
+
+/* Drops a part. Returns 0, or -ENOTSUP if nothing can be seen without it. */
+static int leave_out(const struct source *source, bool *left_out, size_t part, const char *why)
+{
+	if (!parts[part].lacks) {
+		complain(source, "%s for %s", why, parts[part].program);
+		return -ENOTSUP;
+	}
+	if (!is_left_out(left_out, part))
+		complain(source, "out of sight: %s (%s for it)", parts[part].lacks, why);
+	left_out[part] = true;
+	return 0;
+}
+
 /* Leaves out what this kernel lacks. Returns 0, or -ENOTSUP where nothing is left to be seen. */
-static int choose(struct source *source, const struct btf *btf, int tracefs)
+static int choose(struct source *source, const struct btf *btf, int tracefs, bool *left_out)
 {
 	size_t waits = 0;
 
 	for (size_t i = 0; i < PARTS; i++) {
-		if (parts[i].polls && !source->settings.polls) {
-			bpf_program__set_autoload(program_of(source, &parts[i]), false);
-			continue;
-		}
-		if (is_there(source, &parts[i], btf, tracefs)) {
-			waits += parts[i].event[0] != '\0';
-			continue;
-		}
-		if (!parts[i].lacks) {
-			complain(source, "this kernel has no tracepoint for %s", parts[i].program);
+		bool wanted = source->settings.polls || !parts[i].polls;
+
+		if (wanted && !is_left_out(left_out, i) &&
+			!is_there(source, &parts[i], btf, tracefs) &&
+			leave_out(source, left_out, i, "this kernel has no tracepoint"))
 			return -ENOTSUP;
-		}
-		bpf_program__set_autoload(program_of(source, &parts[i]), false);
-		if (strncmp(parts[i].program, "exit_", 5) != 0)
-			complain(source,
-				"not observed, for want of a tracepoint in this kernel: %s",
-				parts[i].lacks);
+		if (wanted && !is_left_out(left_out, i))
+			waits += parts[i].event[0] != '\0';
+		else
+			bpf_program__set_autoload(program_of(source, &parts[i]), false);
 	}
 	if (!waits)
 		complain(source, "this kernel has no tracepoints on system calls");
@@ -191,7 +215,11 @@ static void describe_namespace(struct source *source)
 	source->skeleton->rodata->own_pid_level = numbers ? numbers - 1 : 0;
 }
 
-static int load(struct source *source, const struct btf *btf, int tracefs)
+/* What the kernel's verifier says to each program: nothing, unless it refuses it. */
+typedef char verdicts[PARTS][VERDICT_BYTES];
+
+static int load_once(
+	struct source *source, const struct btf *btf, int tracefs, bool *left_out, verdicts *said)
 {
 	int error;
 
@@ -201,12 +229,38 @@ static int load(struct source *source, const struct btf *btf, int tracefs)
 	source->skeleton->rodata->threshold_ns = source->settings.threshold_ns;
 	describe_namespace(source);
 	for (size_t i = 0; i < PARTS; i++) {
+		struct bpf_program *program = program_of(source, &parts[i]);
+
 		if (parts[i].event[0])
-			bpf_program__set_type(
-				program_of(source, &parts[i]), BPF_PROG_TYPE_TRACEPOINT);
+			bpf_program__set_type(program, BPF_PROG_TYPE_TRACEPOINT);
+		bpf_program__set_log_buf(program, (*said)[i], VERDICT_BYTES);
 	}
-	error = choose(source, btf, tracefs);
+	error = choose(source, btf, tracefs, left_out);
 	return error ? error : stall__load(source->skeleton);
+}
+
+/* What the verifier of this kernel refuses is left out like what the kernel lacks (hazard 37). */
+static int load(struct source *source, const struct btf *btf, int tracefs)
+{
+	verdicts *said = calloc(1, sizeof(*said));
+	bool left_out[PARTS] = {false};
+	int error = said ? -EAGAIN : -ENOMEM;
+
+	while (said && error == -EAGAIN) {
+		memset(said, 0, sizeof(*said));
+		error = load_once(source, btf, tracefs, left_out, said);
+		for (size_t i = 0; error && i < PARTS; i++) {
+			if (!(*said)[i][0] || left_out[i])
+				continue;
+			stall__destroy(source->skeleton);
+			source->skeleton = NULL;
+			error = leave_out(source, left_out, i, "this kernel refuses the program");
+			error = error ? error : -EAGAIN;
+			break;
+		}
+	}
+	free(said);
+	return error;
 }
 
 /* --- attaching -------------------------------------------------------------------------------- */
@@ -535,6 +589,20 @@ static int probes_drain(
 static void probes_counts(struct source *source, struct stall_counts *ret)
 {
 	*ret = source->skeleton->bss->counts;
+	/* The kernel passes a program by where it, or another one, was interrupted on that CPU. */
+	for (size_t i = 0; i < PARTS; i++) {
+		const struct bpf_program *program = program_of(source, &parts[i]);
+		struct bpf_prog_info info = {0};
+		uint32_t length = sizeof(info);
+
+		if (bpf_program__fd(program) < 0 ||
+			bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			continue;
+		if (program == source->skeleton->progs.on_clock)
+			ret->lost_samples += info.recursion_misses;
+		else
+			ret->lost_events += info.recursion_misses;
+	}
 }
 
 const struct source_ops source_probes = {
