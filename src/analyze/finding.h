@@ -47,7 +47,8 @@ struct stall_figures {
 	double total_ms, max_ms, p50_ms, p99_ms;
 	double lost_share;     /* of the observed time */
 	const char *syscall;   /* null unless blocked */
-	const char *on;        /* the file, peer or lock that it was blocked on; null: not known */
+	const char *on;        /* the file, peer or lock that it was blocked on; of runqueue, who
+				* had the CPU; null: not known */
 	double shares[CAUSES]; /* of the watched time, by cause; together 1, or all 0 */
 	double unfinished_ms;  /* the longest that had not ended when the process vanished; 0: none
 				*/

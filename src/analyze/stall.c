@@ -270,23 +270,26 @@ static const char *find_syscall(const struct stall_set *set, struct recording *r
 	return recording_text(recording, text, (size_t)length);
 }
 
-/* The one thing that a stall's sleep may mostly have been on (majority vote of Boyer and Moore). */
+/* Finds the one name that most of a weight may be for (majority vote of Boyer and Moore). */
+static void vote(const char *name, double weight_ns, const char **best, double *lead_ns)
+{
+	if (strcmp(name, *best) == 0) {
+		*lead_ns += weight_ns;
+	} else if (weight_ns > *lead_ns) {
+		*best = name;
+		*lead_ns = weight_ns - *lead_ns;
+	} else {
+		*lead_ns -= weight_ns;
+	}
+}
+
+/* The one thing that a stall's sleep may mostly have been on. */
 static void vote_on(
 	const struct stall *stall, const struct sample *samples, const char **best, double *lead_ns)
 {
 	for (size_t i = 0; i < stall->sample_count; i++) {
-		double weight_ns = (double)samples[i].record.weight_ns;
-
-		if (samples[i].record.syscall < 0)
-			continue;
-		if (strcmp(samples[i].on, *best) == 0) {
-			*lead_ns += weight_ns;
-		} else if (weight_ns > *lead_ns) {
-			*best = samples[i].on;
-			*lead_ns = weight_ns - *lead_ns;
-		} else {
-			*lead_ns -= weight_ns;
-		}
+		if (samples[i].record.syscall >= 0)
+			vote(samples[i].on, (double)samples[i].record.weight_ns, best, lead_ns);
 	}
 }
 
@@ -315,6 +318,28 @@ static const char *find_on(const struct stall_set *set, const struct recording *
 		}
 	}
 	return best[0] != '\0' && best_ns * 2 > asleep_ns ? best : NULL;
+}
+
+/* Who had the CPU for most of the time that a set's stalls queued for it; null: several, or not
+ * known. */
+static const char *find_holder(const struct stall_set *set, struct recording *recording)
+{
+	const char *best = "";
+	double lead_ns = 0, total_ns = 0, best_ns = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		vote(stall->holder, (double)stall->record.runqueue_ns, &best, &lead_ns);
+	}
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		total_ns += (double)stall->record.runqueue_ns;
+		if (strcmp(stall->holder, best) == 0)
+			best_ns += (double)stall->record.runqueue_ns;
+	}
+	return best[0] != '\0' && best_ns * 2 > total_ns ? best : NULL;
 }
 
 static void add_parts(
@@ -404,6 +429,7 @@ static void add_host(
 	finding->cause = CAUSE_RUNQUEUE;
 	finding->severity = severity_lowered(finding->severity);
 	finding->confidence = parts.runqueue_ns / parts.measured_ns;
+	finding->stall.on = find_holder(set, recording);
 	finding->summary = summary_of_host(finding, recording);
 }
 

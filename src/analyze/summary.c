@@ -118,6 +118,9 @@ const char *summary_of_unseen(const struct finding *finding, struct recording *r
 
 const char *summary_of_host(const struct finding *finding, struct recording *recording)
 {
-	return written(recording, "the host gave the event loop no CPU %s: no function is to blame",
-		how_long(&finding->stall, recording));
+	const char *who = finding->stall.on, *how = how_long(&finding->stall, recording);
+
+	return written(recording,
+		"the host gave the event loop no CPU %s%s%s: no function is to blame", how,
+		who ? ", and mostly gave it to " : "", who ? who : "");
 }

@@ -33,6 +33,7 @@ struct watch {
 	struct record_stall stall; /* id 0: none */
 	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns, gc_ns;
 	uint64_t io_calls, io_moved_ns; /* when a reading last showed new calls */
+	char holder[STALL_NAME_BYTES];  /* of the CPU */
 };
 
 struct watches {
@@ -241,10 +242,14 @@ static void account(struct watch *watch, const struct stall_times *times, uint64
 	stall->runqueue_ns = times->runqueue;
 	stall->throttled_ns = times->throttled;
 	stall->gc_ns = least(watch->gc_ns, duration_ns);
+	memcpy(watch->holder, times->holder, sizeof(watch->holder));
 }
 
 static void write_stall(struct watch *watch)
 {
+	/* An id is valid until the next stack only. */
+	watch->stall.holder = writer_string(watch->process->writer, watch->holder,
+		strnlen(watch->holder, sizeof(watch->holder)));
 	writer_stall(watch->process->writer, &watch->stall);
 	watch->process->report_due = true;
 }
@@ -267,6 +272,7 @@ static void begin_stall(struct watches *watches, struct watch *watch, const stru
 	watch->sampled_cpu_ns = watch->gc_ns = 0;
 	watch->io_calls = 0;
 	watch->io_moved_ns = begin_ns;
+	watch->holder[0] = '\0';
 	stacks_refresh(watch->process->stacks);
 	write_stall(watch);
 }

@@ -353,6 +353,7 @@ static int collect_stall(struct collector *collector, const Holter__Record__Stal
 		.ready = from->ready,
 		.io_calls = at_most(from->io_calls, COUNT_MAX),
 		.io_pause_ns = span_of(from->io_pause_ns),
+		.holder = from->holder,
 	};
 
 	if (!stall) {

@@ -319,6 +319,7 @@ void encode_stall(struct encoder *encoder, const struct record_stall *stall)
 	encode_varint(encoder, 16, stall->ready);
 	encode_varint(encoder, 17, stall->io_calls);
 	encode_varint(encoder, 18, stall->io_pause_ns);
+	encode_varint(encoder, 19, stall->holder);
 	encode_close(encoder, mark);
 }
 

@@ -107,6 +107,7 @@ struct record_stall {
 	uint32_t samples, samples_missed;
 	uint32_t ready;
 	uint64_t io_calls, io_pause_ns;
+	uint32_t holder; /* string id; 0: not known */
 };
 
 struct record_sample {

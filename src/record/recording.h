@@ -67,6 +67,7 @@ struct sample {
 struct stall {
 	struct record_stall record;
 	const struct loop *loop;           /* null: lost */
+	const char *holder;                /* who had the CPU meanwhile; "": not known */
 	size_t first_sample, sample_count; /* in recording.samples, ordered by time */
 };
 

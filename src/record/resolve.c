@@ -210,6 +210,7 @@ static void resolve_events(struct recording *recording, struct collector *collec
 		size_t end;
 
 		stall->loop = loop ? loop->loop : NULL;
+		stall->holder = text_of(recording, collector, stall->record.holder);
 		stall->first_sample = end = first_sample(recording, stall->record.id);
 		while (end < recording->sample_count &&
 			recording->samples[end].record.stall == stall->record.id)

@@ -481,7 +481,7 @@ void writer_turns(struct writer *writer, const struct record_turns *turns, const
 
 void writer_stall(struct writer *writer, const struct record_stall *stall)
 {
-	struct encoder *block = room_for_event(writer, stall->loop, 0, 0, SMALL_BYTES);
+	struct encoder *block = room_for_event(writer, stall->loop, 0, stall->holder, SMALL_BYTES);
 
 	if (block)
 		encode_stall(block, stall);

@@ -281,7 +281,7 @@ static void write_finding(const struct page *page, const struct finding *finding
 	if (finding->stall.syscall)
 		fprintf(page->out, " in %s", finding->stall.syscall);
 	if (finding->stall.on) {
-		fputs(" on ", page->out);
+		fputs(finding->cause == CAUSE_RUNQUEUE ? " behind " : " on ", page->out);
 		render_quoted(page->out, finding->stall.on);
 	}
 	fprintf(page->out, ", confidence %.2f\n", finding->confidence);

@@ -127,6 +127,7 @@ struct stall *made_stall(
 	struct stall *stall = &recording->stalls[recording->stall_count++];
 
 	stall->loop = recording->loops[0];
+	stall->holder = "";
 	stall->first_sample = recording->sample_count;
 	stall->record = (struct record_stall){
 		.id = recording->stall_count,

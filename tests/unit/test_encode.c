@@ -283,7 +283,8 @@ START_TEST(stall)
 		.samples_missed = (uint32_t)n,
 		.ready = (uint32_t)n,
 		.io_calls = n,
-		.io_pause_ns = n};
+		.io_pause_ns = n,
+		.holder = (uint32_t)n};
 	struct encoder encoder = begin();
 	BLOCK_WITH(stall, Stall, HOLTER__RECORD__STALL__INIT);
 
@@ -291,6 +292,7 @@ START_TEST(stall)
 	message.cpu_ns = message.runqueue_ns = message.gc_ns = message.throttled_ns = n;
 	message.minor_faults = message.major_faults = n;
 	message.loop = message.samples = message.samples_missed = message.ready = (uint32_t)n;
+	message.holder = (uint32_t)n;
 	message.io_calls = message.io_pause_ns = n;
 	message.ended = _i % 2;
 	message.startup = _i % 3 == 0;
