@@ -45,7 +45,7 @@ int process_file_find(pid_t pid, const char *path)
 
 int process_file_read(int found)
 {
-	char path[PROC_PATH_BYTES], name[32];
+	char path[PROC_PATH_BYTES];
 	struct stat status;
 	struct format format;
 	int fd;
@@ -57,10 +57,10 @@ int process_file_read(int found)
 	else if (!fd && status.st_size > file_bytes_max)
 		fd = -EFBIG;
 	if (!fd) {
-		format_init(&format, name, sizeof(name));
-		format_text(&format, "/fd/");
+		/* Of the thread: in a server, Holter's has a descriptor table of its own. */
+		format_init(&format, path, sizeof(path));
+		format_text(&format, "/proc/thread-self/fd/");
 		format_unsigned(&format, (uint64_t)found);
-		proc_path(path, sizeof(path), sys_getpid(), name);
 		fd = sys_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	}
 	sys_close(found);
