@@ -57,10 +57,12 @@ static bool parse_number(const char *text, long most, long *ret)
 
 static enum exit_status take(const struct process *process, struct chosen *ret)
 {
+	char wanted[64];
+
 	if (process->hidden)
 		return fail(ret, STATUS_PERMISSION,
-			"process %d (%s) may not be looked at: run as root, or with CAP_SYS_PTRACE",
-			(int)process->pid, process->name);
+			"process %d (%s) may not be looked at: run as root, or with %s",
+			(int)process->pid, process->name, processes_want(wanted, sizeof(wanted)));
 	ret->pid = process->pid;
 	ret->start = process->start;
 	return STATUS_OK;
@@ -288,6 +290,7 @@ static enum exit_status explain_silence(const struct processes *processes,
 	const struct candidates *candidates, uint16_t port, struct chosen *ret)
 {
 	struct listeners listeners;
+	char wanted[64];
 	bool somebody = false;
 
 	if (candidates->forwarder)
@@ -302,9 +305,8 @@ static enum exit_status explain_silence(const struct processes *processes,
 	listeners_done(&listeners);
 	if (processes->hidden && somebody)
 		return fail(ret, STATUS_PERMISSION,
-			"who listens on port %u may not be looked at: run as root, or with "
-			"CAP_SYS_PTRACE",
-			port);
+			"who listens on port %u may not be looked at: run as root, or with %s",
+			port, processes_want(wanted, sizeof(wanted)));
 	if (somebody)
 		return fail(ret, STATUS_GONE,
 			"port %u is listened on by a process of another pid namespace: run holter "

@@ -335,6 +335,7 @@ static int print(const struct command *command, bool all, bool as_json)
 	bool (*shown)(const struct process *) = all ? has_loop : process_serves;
 	struct processes processes;
 	struct claims claims = {0};
+	char wanted[64];
 	int result = processes_load(&processes, PROCESSES_QUICK);
 
 	if (result == 0) {
@@ -348,9 +349,9 @@ static int print(const struct command *command, bool all, bool as_json)
 		complain("%s: /proc cannot be read: %s", command->name, strerror(-result));
 	} else if (processes.hidden && !as_json) {
 		fflush(stdout);
-		complain("%s: %zu processes may not be looked at: run as root, or with "
-			 "CAP_SYS_PTRACE, to see them",
-			command->name, processes.hidden);
+		complain("%s: %zu processes may not be looked at: run as root, or with %s, to see "
+			 "them",
+			command->name, processes.hidden, processes_want(wanted, sizeof(wanted)));
 	}
 	claims_done(&claims);
 	processes_done(&processes);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <stdint.h>
@@ -22,6 +21,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "command.h"
 #include "doctor.h"
 
@@ -84,21 +84,13 @@ static void look_at_lockdown(const struct subject *subject, struct doctor_answer
 		doctor_ok(ret, "%s", modes);
 }
 
-static bool has_capability(unsigned number)
-{
-	char mask[32];
-
-	return doctor_read("/proc/self/status", "CapEff:", mask, sizeof(mask)) &&
-	       strtoull(mask, NULL, 16) >> number & 1;
-}
-
 /* CAP_SYS_ADMIN stands for these two (bpf_capable, perfmon_capable: include/linux/capability.h). */
 static void look_at_tracing_capability(
-	struct doctor_answer *ret, unsigned number, const char *without)
+	struct doctor_answer *ret, enum capability number, const char *without)
 {
-	if (has_capability(number))
+	if (capability_held(number))
 		doctor_ok(ret, "held");
-	else if (has_capability(CAP_SYS_ADMIN))
+	else if (capability_held(CAPABILITY_SYS_ADMIN))
 		doctor_ok(ret, "not held; CAP_SYS_ADMIN stands for it");
 	else
 		doctor_limit(ret, DOCTOR_NO, LIMIT_NO_BPF, "not held: %s", without);
@@ -107,20 +99,20 @@ static void look_at_tracing_capability(
 static void look_at_cap_bpf(const struct subject *subject, struct doctor_answer *ret)
 {
 	(void)subject;
-	look_at_tracing_capability(ret, CAP_BPF, "no probe can be loaded");
+	look_at_tracing_capability(ret, CAPABILITY_BPF, "no probe can be loaded");
 }
 
 static void look_at_cap_perfmon(const struct subject *subject, struct doctor_answer *ret)
 {
 	(void)subject;
-	look_at_tracing_capability(
-		ret, CAP_PERFMON, "no probe may read memory, and running threads have no stacks");
+	look_at_tracing_capability(ret, CAPABILITY_PERFMON,
+		"no probe may read memory, and running threads have no stacks");
 }
 
 static void look_at_cap_ptrace(const struct subject *subject, struct doctor_answer *ret)
 {
 	(void)subject;
-	if (has_capability(CAP_SYS_PTRACE))
+	if (capability_held(CAPABILITY_SYS_PTRACE))
 		doctor_ok(ret, "held");
 	else
 		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_NO_ACCESS,
@@ -128,10 +120,21 @@ static void look_at_cap_ptrace(const struct subject *subject, struct doctor_answ
 			"functions of theirs have names nor polling works");
 }
 
+static void look_at_cap_read(const struct subject *subject, struct doctor_answer *ret)
+{
+	(void)subject;
+	if (capability_held(CAPABILITY_DAC_READ_SEARCH))
+		doctor_ok(ret, "held");
+	else
+		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_NO_ACCESS,
+			"not held: open files and system calls of other users' processes are not "
+			"shown, nor tracefs where it is root's alone");
+}
+
 static void look_at_cap_admin(const struct subject *subject, struct doctor_answer *ret)
 {
 	(void)subject;
-	if (has_capability(CAP_SYS_ADMIN))
+	if (capability_held(CAPABILITY_SYS_ADMIN))
 		doctor_ok(ret, "held");
 	else
 		doctor_ok(ret, "not held, and not needed beside CAP_BPF and CAP_PERFMON; only "
@@ -216,8 +219,9 @@ static void look_at_bpf(const struct subject *subject, struct doctor_answer *ret
 		doctor_limit(ret, DOCTOR_NO, LIMIT_NO_BPF,
 			"refused: %s (unprivileged_bpf_disabled is %s)%s", strerror(-result),
 			unprivileged,
-			has_capability(CAP_SYS_ADMIN) ||
-					(has_capability(CAP_BPF) && has_capability(CAP_PERFMON))
+			capability_held(CAPABILITY_SYS_ADMIN) ||
+					(capability_held(CAPABILITY_BPF) &&
+						capability_held(CAPABILITY_PERFMON))
 				? " in spite of the capabilities: by a seccomp filter, a security "
 				  "module or a user namespace"
 				: "");
@@ -305,7 +309,7 @@ static void look_at_yama(const struct subject *subject, struct doctor_answer *re
 		doctor_ok(ret, "none: processes of the same user may be read");
 	else if (scope[0] == '0')
 		doctor_ok(ret, "ptrace_scope is 0: processes of the same user may be read");
-	else if (scope[0] != '3' && has_capability(CAP_SYS_PTRACE))
+	else if (scope[0] != '3' && capability_held(CAPABILITY_SYS_PTRACE))
 		doctor_ok(ret, "ptrace_scope is %s, and CAP_SYS_PTRACE goes before it", scope);
 	else
 		doctor_limit(ret, scope[0] == '3' ? DOCTOR_NO : DOCTOR_LIMITED, LIMIT_NO_ACCESS,
@@ -341,7 +345,7 @@ static void look_at_hidden(const struct subject *subject, struct doctor_answer *
 	read_hidepid(option, sizeof(option));
 	if (!option[0] || strcmp(option, "hidepid=off") == 0 || strcmp(option, "hidepid=0") == 0)
 		doctor_ok(ret, "shows all processes");
-	else if (has_capability(CAP_SYS_PTRACE))
+	else if (capability_held(CAPABILITY_SYS_PTRACE))
 		doctor_ok(ret, "is mounted with %s, and CAP_SYS_PTRACE goes before it", option);
 	else
 		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_HIDDEN,
@@ -361,6 +365,7 @@ const struct doctor_check doctor_attach[] = {
 	{"perf events", MODE_PROBES, look_at_perf},
 	{"tracepoints", MODE_PROBES, look_at_tracepoints},
 	{"CAP_SYS_PTRACE", MODES_ATTACHING, look_at_cap_ptrace},
+	{"CAP_DAC_READ_SEARCH", MODES_ATTACHING, look_at_cap_read},
 	{"Yama", MODES_ATTACHING, look_at_yama},
 	{"/proc", MODES_ATTACHING, look_at_hidden},
 	{NULL, 0, NULL},

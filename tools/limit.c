@@ -201,7 +201,8 @@ const struct limit limits[LIMITS] = {
 		"perf events"},
 	[LIMIT_NO_TRACEFS] = {"no-tracefs", MODE_PROBES,
 		"Waits, where the kernel's tracepoints of system calls cannot be found.",
-		"Their numbers are files in tracefs, which CAP_SYS_ADMIN can mount.",
+		"Their numbers are files in tracefs, which CAP_SYS_ADMIN can mount and "
+		"CAP_DAC_READ_SEARCH read.",
 		"as root: mount -t tracefs tracefs /sys/kernel/tracing; without it: holter attach "
 		"--method=poll",
 		"tracepoints"},
@@ -215,8 +216,11 @@ const struct limit limits[LIMITS] = {
 		"attach from the host", "user namespace"},
 	[LIMIT_NO_ACCESS] = {"no-access", MODES_ATTACHING,
 		"Processes of other users, and such as are not dumpable.",
-		"Reading their memory and system calls is what CAP_SYS_PTRACE is for.",
-		"use sudo (CAP_SYS_PTRACE); without it own processes can be attached to where Yama "
+		"Reading their memory and system calls is what CAP_SYS_PTRACE is for; their open "
+		"files "
+		"are shown to CAP_DAC_READ_SEARCH.",
+		"use sudo (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH); without it own processes can be "
+		"attached to where Yama "
 		"allows it",
 		"its memory"},
 	[LIMIT_HIDDEN] = {"hidden-processes", MODES_ATTACHING,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "procfs.h"
 
 enum {
@@ -314,4 +315,15 @@ bool process_listens(const struct process *process, uint16_t port)
 			return true;
 	}
 	return false;
+}
+
+const char *processes_want(char *buffer, size_t size)
+{
+	/* Open files and system calls in progress are listed to the process's user alone. */
+	static const enum capability wanted[] = {CAPABILITY_SYS_PTRACE, CAPABILITY_DAC_READ_SEARCH};
+
+	/* Who holds both is refused by something else, such as a security module. */
+	if (!capability_missing(buffer, size, wanted, sizeof(wanted) / sizeof(wanted[0])))
+		snprintf(buffer, size, "fewer restrictions");
+	return buffer;
 }

@@ -66,3 +66,5 @@ void process_done(struct process *process);
  */
 bool process_serves(const struct process *process);
 bool process_listens(const struct process *process, uint16_t port);
+/* Writes which capabilities it would take to look at hidden ones. Returns the buffer. */
+const char *processes_want(char *buffer, size_t size);

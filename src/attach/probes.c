@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "clock.h"
 #include "histogram.h"
 #include "source.h"
@@ -95,6 +96,29 @@ static void complain(const struct source *source, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	source->settings.complain(source->settings.context, text);
+}
+
+/* What a step takes of who asks. tracefs can be read by root alone, and mounted by CAP_SYS_ADMIN.
+ */
+static const enum capability tracing[] = {CAPABILITY_BPF, CAPABILITY_PERFMON};
+static const enum capability listing[] = {CAPABILITY_DAC_READ_SEARCH, CAPABILITY_SYS_ADMIN};
+
+/* Names the missing right (hazard 38). */
+static void refused(const struct source *source, const char *what, int error,
+	const enum capability *wanted, size_t wanted_count)
+{
+	char missing[64];
+
+	if (error != -EPERM && error != -EACCES)
+		complain(source, "%s: %s", what, strerror(-error));
+	else if (capability_missing(missing, sizeof(missing), wanted, wanted_count))
+		complain(source, "%s: %s: this takes %s; --method=poll does without", what,
+			strerror(-error), missing);
+	else
+		complain(source,
+			"%s: %s, in spite of the capabilities: 'holter doctor' may say why; "
+			"--method=poll does without",
+			what, strerror(-error));
 }
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -361,7 +385,8 @@ static int attach(struct source *source, int tracefs)
 			continue;
 		error = attach_part(source, &parts[i], tracefs);
 		if (error) {
-			complain(source, "attaching %s: %s", parts[i].program, strerror(-error));
+			refused(source, parts[i].program, error, tracing,
+				sizeof(tracing) / sizeof(tracing[0]));
 			return error;
 		}
 	}
@@ -491,9 +516,11 @@ static int probes_open(struct source **ret, const struct source_settings *settin
 	tracefs = tracefs_open();
 	error = tracefs < 0 ? tracefs : load(source, btf, tracefs);
 	if (tracefs < 0)
-		complain(source, "the list of tracepoints (tracefs): %s", strerror(-tracefs));
+		refused(source, "the list of tracepoints (tracefs)", tracefs,
+			&listing[capability_held(listing[0])], 1);
 	else if (error)
-		complain(source, "loading the probes: %s", strerror(-error));
+		refused(source, "loading the probes", error, tracing,
+			sizeof(tracing) / sizeof(tracing[0]));
 	if (!error)
 		error = open_maps(source);
 	if (!error)
