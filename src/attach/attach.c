@@ -339,8 +339,9 @@ static bool is_lack(int error)
 static int choose_source(struct session *session, struct complaints *complaints)
 {
 	static const char sees_less[] =
-		"not observed without eBPF: turns shorter than the threshold, and what a stall "
-		"does in less than 10 ms";
+		"not observed without eBPF: turns shorter than the threshold, how many events were "
+		"ready, what a stall does in less than 10 ms; Python's functions are those of a "
+		"moment after a sample";
 	enum attach_method method = session->options->method;
 	int error = 0;
 

@@ -420,10 +420,18 @@ void follow_tally(struct follow *follow)
 		follow->tallied_cpu_ns = usage.cpu_ns;
 }
 
-void follow_begin(struct follow *follow, struct followed *process, uint32_t tid,
-	struct stall_loop *loop, uint32_t index, const struct asleep *at)
+void follow_begin(struct follow *follow, struct followed *process, struct stall_loop *loop,
+	uint32_t index, const struct asleep *at, bool is_loop)
 {
-	*follow = (struct follow){.process = process, .loop = loop, .tid = tid, .index = index};
+	uint32_t tid = loop->tid;
+
+	*follow = (struct follow){
+		.process = process,
+		.loop = loop,
+		.tid = tid,
+		.index = index,
+		.polls = is_loop ? STALL_WAITS_TO_BELIEVE : 0,
+	};
 	traps_init(&follow->traps, (pid_t)tid);
 	stack_clock_init(&follow->clock);
 	usage_read(process->pid, tid, &process->cgroup, &follow->last);

@@ -63,11 +63,11 @@ struct follow {
 };
 
 /*
- * Begins to follow a thread with this loop, which is taken (its generation is up to date). `at` is
- * where it was found just now.
+ * Begins to follow a thread with this loop, which has been taken for it. `at` is where it was found
+ * just now; is_loop: if it waits, then as a loop does.
  */
-void follow_begin(struct follow *follow, struct followed *process, uint32_t tid,
-	struct stall_loop *loop, uint32_t index, const struct asleep *at);
+void follow_begin(struct follow *follow, struct followed *process, struct stall_loop *loop,
+	uint32_t index, const struct asleep *at, bool is_loop);
 void follow_end(struct follow *follow, const struct follow_settings *settings);
 /*
  * Looks once. Returns 0; -ENOENT, -ESRCH: the thread is gone; -EPERM, -EACCES: it may not be looked

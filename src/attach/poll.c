@@ -30,15 +30,16 @@ enum {
 	CANDIDATES_MAX = 64,
 	STEPS_IN_THRESHOLD = 5,
 	SCAN_SHARE = 100, /* a search may take a hundredth of the time */
+	LOOKS_TO_BELIEVE = 3,
 };
 
-static const uint64_t step_most_ns = 10000000, step_least_ns = 1000000, scan_ns = 200000000,
-		      tally_ns = 1000000000;
+static const uint64_t step_most_ns = 10000000, step_least_ns = 1000000, scan_first_ns = 25000000,
+		      scan_most_ns = 200000000, tally_ns = 1000000000;
 
 /* A thread that waits by poll or select, which many do that have no loop. */
 struct candidate {
-	uint32_t tid, waits;
-	uint64_t slices;
+	uint32_t tid, looks; /* that found it waiting */
+	uint64_t slices;     /* at the first one */
 };
 
 struct process {
@@ -57,13 +58,18 @@ struct source {
 	struct follow follows[STALL_LOOPS_MAX];
 	struct process processes[PROCESSES_MAX];
 	struct stall_counts counts;
-	uint64_t next_look_ns, next_scan_ns, next_tally_ns;
+	uint64_t next_look_ns, next_scan_ns, scan_ns, next_tally_ns;
 	bool trap_complained;
 	/* During drain. */
 	source_record_function *record;
 	void *context;
 	bool has_news;
 };
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static void on_record(void *context, const struct stall_record *record)
 {
@@ -115,8 +121,9 @@ static struct follow *find_follow(
 	return NULL;
 }
 
-static struct follow *begin(
-	struct source *source, struct process *process, uint32_t tid, const struct asleep *at)
+/* is_loop: whether that is known already. */
+static void begin(struct source *source, struct process *process, uint32_t tid,
+	const struct asleep *at, bool is_loop)
 {
 	for (uint32_t i = 0; i < STALL_LOOPS_MAX; i++) {
 		struct stall_loop *loop = &source->loops[i];
@@ -132,11 +139,10 @@ static struct follow *begin(
 			.descriptor = -1,
 			.call = -1,
 		};
-		follow_begin(&source->follows[i], &process->followed, tid, loop, i, at);
-		return &source->follows[i];
+		follow_begin(&source->follows[i], &process->followed, loop, i, at, is_loop);
+		return;
 	}
 	source->counts.lost_loops++;
-	return NULL;
 }
 
 static void end(struct source *source, struct follow *follow)
@@ -146,6 +152,14 @@ static void end(struct source *source, struct follow *follow)
 	follow_end(follow, &source->following);
 	loop->state = STALL_LOOP_GONE;
 	source->has_news = true;
+}
+
+static void end_all(struct source *source, const struct process *process)
+{
+	for (size_t i = 0; i < STALL_LOOPS_MAX; i++) {
+		if (source->follows[i].process == &process->followed)
+			end(source, &source->follows[i]);
+	}
 }
 
 /* Whether a thread that waits by poll or select has done so often enough. */
@@ -158,37 +172,32 @@ static bool believes(struct process *process, uint32_t tid)
 		if (process->candidates[i].tid == tid)
 			candidate = &process->candidates[i];
 	}
+	usage_read(process->followed.pid, tid, &process->followed.cgroup, &usage);
 	if (!candidate) {
 		if (process->candidate_count == CANDIDATES_MAX)
 			return false;
 		candidate = &process->candidates[process->candidate_count++];
-		*candidate = (struct candidate){.tid = tid};
+		*candidate = (struct candidate){.tid = tid, .slices = usage.slices};
 	}
-	usage_read(process->followed.pid, tid, &process->followed.cgroup, &usage);
-	if (usage.slices != candidate->slices)
-		candidate->waits++;
-	candidate->slices = usage.slices;
-	return candidate->waits >= STALL_WAITS_TO_BELIEVE;
+	/* It waits each time that it is looked at, and has been woken often in between. */
+	return ++candidate->looks >= LOOKS_TO_BELIEVE &&
+	       usage.slices - candidate->slices >= STALL_WAITS_TO_BELIEVE;
 }
 
 static void consider(struct source *source, struct process *process, uint32_t tid)
 {
-	struct follow *follow;
 	struct asleep at;
 
 	if (find_follow(source, process, tid) || asleep_look(process->followed.pid, tid, &at))
 		return;
 	switch (follow_wait_of(at.call)) {
 	case STALL_WAIT_EPOLL:
-		begin(source, process, tid, &at);
+		begin(source, process, tid, &at, true);
 		break;
 	case STALL_WAIT_POLL:
 	case STALL_WAIT_SELECT:
-		if (!process->followed.target.listens || !believes(process, tid))
-			break;
-		follow = begin(source, process, tid, &at);
-		if (follow)
-			follow->polls = STALL_WAITS_TO_BELIEVE;
+		if (process->followed.target.listens && believes(process, tid))
+			begin(source, process, tid, &at, true);
 		break;
 	default:
 		break;
@@ -241,10 +250,7 @@ static void look_at_image(struct source *source, struct process *process)
 	if (!image || image == process->image)
 		return;
 	process->image = image;
-	for (size_t i = 0; i < STALL_LOOPS_MAX; i++) {
-		if (source->follows[i].process == &process->followed)
-			end(source, &source->follows[i]);
-	}
+	end_all(source, process);
 	process->followed.sites = (struct wait_sites){0};
 	process->candidate_count = 0;
 	tell_process(source, process, STALL_PROCESS_EXECUTED, process->followed.pid);
@@ -309,12 +315,16 @@ static void scan_all(struct source *source, uint64_t now)
 	for (size_t i = 0; i < PROCESSES_MAX; i++) {
 		struct process *process = &source->processes[i];
 
-		if (process->followed.pid && scan(source, process, false) == -ENOENT)
+		if (process->followed.pid && scan(source, process, false) == -ENOENT) {
+			end_all(source, process);
 			process->followed.pid = 0;
+		}
 	}
 	took_ns = clock_monotonic_ns() - now;
-	source->next_scan_ns =
-		now + (took_ns * SCAN_SHARE > scan_ns ? took_ns * SCAN_SHARE : scan_ns);
+	source->scan_ns = least(2 * source->scan_ns, scan_most_ns);
+	source->next_scan_ns = now + source->scan_ns;
+	if (took_ns * SCAN_SHARE > source->scan_ns)
+		source->next_scan_ns = now + took_ns * SCAN_SHARE;
 }
 
 /* --- looks --------------------------------------------------------------------------------------
@@ -374,8 +384,7 @@ static int poll_open(struct source **ret, const struct source_settings *settings
 		free(source);
 		return -ENOMEM;
 	}
-	if (step_ns > step_most_ns)
-		step_ns = step_most_ns;
+	step_ns = least(step_ns, step_most_ns);
 	if (step_ns < step_least_ns)
 		step_ns = step_least_ns;
 	source->settings = *settings;
@@ -443,9 +452,10 @@ static int poll_add(struct source *source, pid_t pid, int pidfd, const struct st
 	*process = (struct process){
 		.followed = {.pid = pid, .target = *target}, .image = image_of(pid)};
 	cgroup_open(&process->followed.cgroup, pid);
+	source->scan_ns = scan_first_ns;
 	try_perf(source, pid);
 	if (follow_wait_of(at.call) == STALL_WAIT_NONE)
-		begin(source, process, (uint32_t)pid, &at);
+		begin(source, process, (uint32_t)pid, &at, false);
 	error = scan(source, process, true);
 	return error == -ENOENT ? -ESRCH : error;
 }
