@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "asleep.h"
 #include "clock.h"
@@ -163,6 +164,14 @@ static void introduce(
 	declare(watch, loop);
 }
 
+/* Where the probe of its wait is left out, a thread would hang for ever. */
+static bool waits_unseen(const struct stall_loop *loop)
+{
+	int32_t call = __atomic_load_n(&loop->call, __ATOMIC_RELAXED);
+
+	return call == SYS_epoll_wait || call == SYS_epoll_pwait || call == SYS_epoll_pwait2;
+}
+
 /*
  * Whether to watch it. A first thread that has not waited since hangs in a loop, or has none: it
  * does if an epoll descriptor is there that nobody waits on.
@@ -180,7 +189,8 @@ static bool is_loop(
 		return true;
 	if (now - word(&loop->turn_begin_ns) < adopt_ns)
 		return false;
-	watch->ignored = !attached_has_idle_epoll(watch->process, watches->loops);
+	watch->ignored =
+		waits_unseen(loop) || !attached_has_idle_epoll(watch->process, watches->loops);
 	return !watch->ignored;
 }
 

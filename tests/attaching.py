@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of `holter attach` share: a tool beside a server, from its beginning to its end."""
+import os
+import subprocess
+import time
+
+from harness import HOLTER, Skip, check, without_holter
+
+
+def wants_root():
+    if os.geteuid() != 0:
+        raise Skip("only root may attach here")
+
+
+def begin(pid, path, duration, *options, before=(), environment=None):
+    """Starts a tool; `before`: words before its own, of a program that runs it."""
+    return subprocess.Popen([*before, HOLTER, "attach", "-p", str(pid), "-d", duration, "-o", path, *options],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env={**without_holter(), **(environment or {})})
+
+
+def is_recording(path, seconds=20):
+    """Waits until the tool is at work: when its file begins, it is."""
+    deadline = time.monotonic() + seconds
+    while not path.exists() or not path.stat().st_size:
+        check(time.monotonic() < deadline, "the recording does not begin")
+        time.sleep(0.02)
+
+
+def finish(tool, status=0):
+    """What the tool said until its end."""
+    _, said = tool.communicate(timeout=120)
+    check(tool.returncode == status, f"attach ended with {tool.returncode}: {said}")
+    return said
+
+
+def attach(pid, path, duration, *options, **others):
+    return finish(begin(pid, path, duration, *options, **others))
+
+
+def kill(tool):
+    tool.kill()
+    said = tool.stderr.read()
+    tool.stderr.close()
+    tool.wait()
+    return said

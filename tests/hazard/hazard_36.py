@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Hazard 36: what is lost on the way from the kernel is counted, and the verdict says so."""
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from attaching import attach, begin, finish, is_recording, wants_root
+from harness import PROGRAMS, Recording, Server, check, free_port, holter, node, run_cases, work_folder
+
+SAMPLE, EVENT = 1, 7  # enum loss_kind
+OTHER = {"LD_PRELOAD": str(PROGRAMS / "36_other_kernel.so"), "OTHER_RING": "4096"}
+# 8 ms asleep, again and again; on SIGTERM it says how often.
+STALLS = """
+const cell = new Int32Array(new SharedArrayBuffer(4));
+let stalls = 0;
+require("http").createServer((request, response) => response.end()).listen(Number(process.env.PORT), "127.0.0.1");
+setInterval(() => { Atomics.wait(cell, 0, 0, 8); stalls++; }, 10);
+process.on("SIGUSR2", () => { stalls = 0; });
+process.on("SIGTERM", () => { console.log(stalls); process.exit(0); });
+"""
+
+
+def not_observed(path):
+    return holter("diagnose", path).stdout.partition("Not observed")[2]
+
+
+def no_room_for_samples():
+    """a ring of one page has no room for samples: the stalls are all there, and the samples are missed by number"""
+    wants_root()
+    port = free_port()
+    with work_folder() as folder, Server([PROGRAMS / "35_target", port], folder, port=port) as server:
+        small, usual = folder / "small.holter", folder / "usual.holter"
+        attach(server.process.pid, usual, "3s", "--method", "ebpf")
+        attach(server.process.pid, small, "3s", "--method", "ebpf", environment=OTHER)
+        check(not Recording(usual).lost.get(SAMPLE), "the usual ring has no room either")
+        lost = Recording(small)
+        check(lost.lost.get(SAMPLE, 0) > 5, f"lost {lost.lost}")
+        check(f"{lost.lost[SAMPLE]} samples: no room" in not_observed(small), not_observed(small))
+        check(len(lost.stalls) >= 3, f"only {len(lost.stalls)} stalls")
+        return f"{lost.lost[SAMPLE]} samples missed of {len(lost.stalls)} stalls"
+
+
+def no_room_for_stalls():
+    """a tool that cannot keep up: stalls that it was told of and those that are counted as lost make all that there were"""
+    wants_root()
+    port = free_port()
+    with work_folder() as folder, Server([node(), "-e", STALLS], folder, {"PORT": str(port)}, port) as server:
+        path = folder / "x.holter"
+        tool = begin(server.process.pid, path, "60s", "--method", "ebpf", "--threshold", "6", environment=OTHER)
+        is_recording(path)
+        os.kill(server.process.pid, signal.SIGUSR2)
+        time.sleep(0.5)
+        tool.send_signal(signal.SIGSTOP)
+        time.sleep(4)
+        tool.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        tool.send_signal(signal.SIGINT)
+        finish(tool)
+        server.stop()
+        made, recording = int(server.printed().split()[-1]), Recording(path)
+        lost = recording.lost.get(EVENT, 0)
+        check(lost > 50, f"lost {recording.lost}, of {made}")
+        check(f"{lost} stalls or turns: too many at once" in not_observed(path), not_observed(path))
+        # Those between the last reading and the server's end are in neither, and a few are in both.
+        known = len(recording.stalls) + lost
+        check(0.85 * made < known < 1.1 * made, f"{len(recording.stalls)} stalls and {lost} lost, of {made}")
+        return f"of {made} stalls {len(recording.stalls)} are recorded, {lost} counted as lost"
+
+
+run_cases(no_room_for_samples, no_room_for_stalls)
