@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A process in a container is attached to like any other: its namespaces, its root, its files, which may be gone.
+"""Hazard 39: mount and pid namespaces. A process in a container is attached to like any other; its files may be gone by then.
 
 Containers are made by unshare(1): of their own are the pid, mount, user and network namespaces, and a root folder that holds
 one program and its libraries.
