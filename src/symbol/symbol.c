@@ -328,9 +328,9 @@ static const char *reason_of(int outcome, const char *before)
 		return file_corrupt;
 	case -ENOENT:
 	case -ENOTDIR:
-		return before ? before : file_missing;
+		return before;
 	default:
-		return before && before != file_missing ? before : file_closed;
+		return before != file_missing ? before : file_closed;
 	}
 }
 
@@ -365,6 +365,7 @@ static int resolve(struct context *context, struct source *source)
 		source->record->build_id_length)
 		bare[length - suffix] = '\0';
 	sort_offsets(source);
+	source->unresolved = file_missing;
 	outcome = try_open_files(context, source, bare);
 	if (outcome != WORKER_DONE && outcome != -ENOMEM && context->root != LOCATE_SYSTEM) {
 		outcome = try_file(context, source, locate_file(context->root, bare), bare);

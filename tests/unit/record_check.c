@@ -98,6 +98,8 @@ static void check_events(const Holter__Record__Block *block, struct record_facts
 	}
 	for (size_t i = 0; i < block->n_pool_state; i++)
 		refer(&pools, block->pool_state[i]->pool, block->chunk);
+	for (size_t i = 0; i < block->n_named; i++)
+		refer(&stacks, block->named[i]->stack, block->chunk);
 	for (size_t i = 0; i < block->n_note; i++)
 		refer(&strings, block->note[i]->text, block->chunk);
 	for (size_t i = 0; i < block->n_loss; i++) {
@@ -107,7 +109,7 @@ static void check_events(const Holter__Record__Block *block, struct record_facts
 	facts->stalls += block->n_stall;
 	facts->samples += block->n_sample;
 	facts->pool_states += block->n_pool_state;
-	facts->ended = block->end != NULL;
+	facts->ended |= block->end != NULL;
 }
 
 static uint64_t le(const uint8_t *bytes, size_t size)

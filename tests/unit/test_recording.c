@@ -19,6 +19,43 @@ static void teardown(void)
 	fixture_done(&fixture);
 }
 
+/* Names are added when all has been seen: they are no observed time, and go by their own stack. */
+START_TEST(names_follow_the_end)
+{
+	const struct record_mapping mapping = {.start = 4096, .end = 8192, .path = "/app"};
+	const struct record_function function = {.name = "grind", .file = "mill.c", .line = 3};
+	struct recording *recording;
+	struct writer_location location = {.address = 4100, .line = 5};
+	const struct frame *frame;
+
+	fixture_open(&fixture, 0);
+	fixture_scene(fixture.writer, 5);
+	writer_end(fixture.writer);
+	writer_flush(fixture.writer);
+	fixture_clock_ns += 20 * (uint64_t)FIXTURE_CHUNK_NS;
+	writer_stack_begin(fixture.writer);
+	location.mapping = writer_mapping(fixture.writer, &mapping);
+	location.function = writer_function(fixture.writer, &function);
+	writer_stack_add(fixture.writer, &location);
+	writer_named(fixture.writer, writer_stack_end(fixture.writer));
+	/* Nothing that can be looked for: a reader does without. */
+	writer_named(fixture.writer, fixture_stack(fixture.writer, 1, 0));
+	fixture_close(&fixture, false);
+
+	ck_assert_int_eq(recording_load(&recording, fixture.path), 0);
+	ck_assert(recording->ended);
+	ck_assert_uint_lt(recording->last_ns, fixture_clock_ns);
+	ck_assert_uint_eq(recording->named_count, 1);
+	ck_assert_uint_eq(recording->named[0]->count, 1);
+	frame = &recording->named[0]->frames[0];
+	ck_assert_uint_eq(frame->address, 4100);
+	ck_assert_uint_eq(frame->line, 5);
+	ck_assert_str_eq(frame->function->name, "grind");
+	ck_assert_str_eq(frame->mapping->record.path, "/app");
+	recording_free(recording);
+}
+END_TEST
+
 START_TEST(scene_is_read_as_it_was_written)
 {
 	struct recording *recording;
@@ -121,6 +158,7 @@ Suite *test_suite(void)
 	TCase *both = tcase_create("writer to reader");
 
 	tcase_add_checked_fixture(both, setup, teardown);
+	tcase_add_test(both, names_follow_the_end);
 	tcase_add_test(both, scene_is_read_as_it_was_written);
 	suite_add_tcase(suite, both);
 	return suite;

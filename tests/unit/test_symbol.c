@@ -454,6 +454,91 @@ START_TEST(same_function_is_one_object)
 }
 END_TEST
 
+/* What a recording says itself of outer's return address: something that no file says. */
+static void know(struct stack *known, struct frame frames[2])
+{
+	static const struct function inlined = {.name = "recorded_inlined", .file = "r.c"};
+	static const struct function outermost = {.name = "recorded_outer", .file = "r.c"};
+	static const struct stack *list[1];
+
+	frames[0] = (struct frame){.function = &inlined, .line = 7, .inlined = true};
+	frames[1] = (struct frame){
+		.address = (uint64_t)outer().return_address - 1,
+		.mapping = &scene.mapping,
+		.function = &outermost,
+		.line = 9,
+	};
+	*known = (struct stack){.count = 2, .frames = frames};
+	list[0] = known;
+	scene.recording.named = list;
+	scene.recording.named_count = 1;
+}
+
+START_TEST(what_the_recording_says_itself)
+{
+	struct stack known;
+	struct frame frames[2];
+
+	know(&known, frames);
+	name_in("/nowhere/app.so", outer().return_address);
+	ck_assert_uint_eq(scene.stack.count, 3);
+	ck_assert_str_eq(scene.stack.frames[1].function->name, "recorded_inlined");
+	ck_assert(scene.stack.frames[1].inlined && !scene.stack.frames[1].address);
+	ck_assert_str_eq(scene.stack.frames[2].function->name, "recorded_outer");
+	ck_assert_uint_eq(scene.stack.frames[2].line, 9);
+	ck_assert(!scene.stack.frames[2].inlined);
+	ck_assert_uint_eq(scene.report.named, 1);
+	ck_assert_uint_eq(scene.report.files_missing, 0);
+}
+END_TEST
+
+START_TEST(named_folder_goes_before_the_recording)
+{
+	struct stack known;
+	struct frame frames[2];
+
+	know(&known, frames);
+	scene.options.root = folder;
+	snprintf(scene.path, sizeof(scene.path), "%s/app.so", folder);
+	copy_with(PLACES, scene.path, SIZE_MAX, SIZE_MAX);
+	check_frame(name_in("/app.so", outer().return_address), "places_outer", outer().outer_line,
+		false);
+}
+END_TEST
+
+/* Files that are held open: the first one is another build's, or none. */
+static int open_held(void *context, const struct record_mapping *mapping, size_t attempt)
+{
+	const char *const *paths = context;
+
+	(void)mapping;
+	return paths[attempt] ? open(paths[attempt], O_RDONLY | O_CLOEXEC) : -ENOENT;
+}
+
+START_TEST(files_that_are_held_open)
+{
+	const char *paths[] = {"/proc/self/exe", PLACES, NULL};
+
+	scene.options.open = open_held;
+	scene.options.context = paths;
+	check_frame(name_in("/nowhere/app.so", outer().return_address), "places_outer",
+		outer().outer_line, false);
+}
+END_TEST
+
+START_TEST(process_elsewhere_needs_a_build_id)
+{
+	const char *none[] = {NULL};
+
+	scene.options.open = open_held;
+	scene.options.context = none;
+	check_frame(
+		name_in(PLACES, outer().return_address), "places_outer", outer().outer_line, false);
+	scene.mapping.record.build_id_length = 0;
+	check_unresolved(PLACES, "file not found");
+}
+END_TEST
+
 START_TEST(system_calls)
 {
 	ck_assert_str_eq(symbol_syscall(0), "read");
@@ -491,6 +576,10 @@ Suite *test_suite(void)
 	tcase_add_test(cases, code_without_a_file);
 	tcase_add_test(cases, generated_code_by_perf_map);
 	tcase_add_test(cases, same_function_is_one_object);
+	tcase_add_test(cases, what_the_recording_says_itself);
+	tcase_add_test(cases, named_folder_goes_before_the_recording);
+	tcase_add_test(cases, files_that_are_held_open);
+	tcase_add_test(cases, process_elsewhere_needs_a_build_id);
 	tcase_add_test(cases, system_calls);
 	suite_add_tcase(suite, cases);
 	return suite;
