@@ -62,9 +62,10 @@ const struct command command_attach = {
 	.name = "attach",
 	.summary = "record a running process from outside, without touching it",
 	.usage = "-p PID | --port PORT | --name NAME [OPTION...] -o FILE",
-	.details = "Watches the event loops of a running process by eBPF, and writes the same "
-		   "recording that the preload\n"
-		   "library writes. Nothing is injected, the process is never stopped, and nothing "
+	.details = "Watches the event loops of a running process by eBPF, or by looks at /proc "
+		   "(--method=poll), and writes the\n"
+		   "same recording that the preload library writes. Nothing is injected, the "
+		   "process is never stopped, and nothing "
 		   "stays behind. Ends when\n"
 		   "the time is over, when the process ends, or by Ctrl-C; what was recorded by "
 		   "then is in FILE.",

@@ -228,9 +228,12 @@ const struct limit limits[LIMITS] = {
 		"Their folders cannot be opened, or are not even listed.",
 		"use sudo (CAP_SYS_PTRACE), or be in the group of the mount's option gid", "/proc"},
 	[LIMIT_POLLING] = {"polling", MODE_POLLING,
-		"Stacks of threads that run; stalls shorter than the time between two looks; why a "
-		"thread had to wait for a CPU.",
-		"/proc gives the stack pointer of a thread that sleeps, and no more.",
+		"Congestion, who had the CPU that a loop waited for, up to 10 ms of a stall. "
+		"Stalls in which a thread runs, where perf events are refused "
+		"(kernel.perf_event_paranoid), where a debugger has the CPU's breakpoints, or "
+		"where a process waits at more than four places.",
+		"/proc shows where a thread is, not where it was; breakpoints on its waits tell "
+		"that it was not there.",
 		"attach with the capabilities that eBPF needs, or use holter run", NULL},
 };
 
