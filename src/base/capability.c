@@ -26,7 +26,7 @@ static const char *name_of(enum capability capability)
 bool capability_held(enum capability capability)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
 	return !sys_call3(SYS_capget, (uint64_t)(uintptr_t)&header, (uint64_t)(uintptr_t)sets, 0) &&
 	       sets[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);

@@ -46,7 +46,7 @@ int process_file_find(pid_t pid, const char *path)
 int process_file_read(int found)
 {
 	char path[PROC_PATH_BYTES];
-	struct stat status;
+	struct stat status = {0};
 	struct format format;
 	int fd;
 

@@ -119,7 +119,7 @@ static int resolve_named(struct recording *recording, const struct collector *co
 	const uint32_t *ids = collector->named.items;
 	size_t count = collector->named.count;
 
-	recording->named = pool_take(recording->pool, count * sizeof(*recording->named));
+	recording->named = pool_take(recording->pool, count * sizeof(struct stack *));
 	if (!recording->named)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
