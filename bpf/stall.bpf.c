@@ -5,6 +5,11 @@
  * CPU copies registers and stack of a loop that runs past the threshold. Nothing is done to a
  * process: no uprobe, no write into its memory, no signal.
  *
+ * None is of type kprobe (a uprobe's), or may sleep: Linux 6.13 and later run such programs
+ * preemptibly on stacks that belong to the CPU, and have panicked of it (hazard 30). The types here
+ * run where nothing preempts them, or are passed over while one is at work on that CPU; nor is
+ * there a call from one program to another.
+ *
  * Every program returns at its first look-up if the thread is not one of a watched process. A
  * loop's own state lies in `loops`; only its own thread and, at a wake-up, its waker write to it.
  *

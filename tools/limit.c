@@ -183,6 +183,13 @@ const struct limit limits[LIMITS] = {
 		"Processes on kernels before 5.11; before 5.17 parts are missing.",
 		"Ring buffers came with 5.8, storage for tasks with 5.11, loops with 5.17.",
 		"use holter run, or holter attach --method=poll", "kernel"},
+	[LIMIT_UNTRIED_KERNEL] = {"untried-kernel", MODE_PROBES,
+		"Nothing is promised of kernels that were not tried: so far that is Linux 6.18 on "
+		"x86-64 alone.",
+		"Tracepoints, types and what the verifier takes differ between kernels.",
+		"heed what the tool calls out of sight: what a kernel lacks or refuses is left "
+		"out singly, and named; without eBPF: holter attach --method=poll",
+		NULL},
 	[LIMIT_NO_BTF] = {"no-btf", MODE_PROBES,
 		"Processes on kernels that do not describe their types (/sys/kernel/btf/vmlinux).",
 		"The probes find the kernel's fields by that description.",

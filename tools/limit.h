@@ -67,6 +67,7 @@ enum limit_id {
 	/* Attaching. */
 	LIMIT_BEFORE,
 	LIMIT_KERNEL,
+	LIMIT_UNTRIED_KERNEL,
 	LIMIT_NO_BTF,
 	LIMIT_NO_BPF,
 	LIMIT_NO_PERF,
