@@ -159,6 +159,22 @@ def own_root():
         check(not any(str(folder) in module for module in modules), f"paths that the server does not know: {modules}")
 
 
+def gone_meanwhile():
+    """a container that ends while it is watched, and is removed at once"""
+    needs_root()
+    with work_folder() as folder:
+        root = small_root(folder, PROGRAMS / "ticker", "ticker")
+        recording = folder / "x.holter"
+        with container("ticker", program("chroot"), root, "/ticker") as pid:
+            tool = subprocess.Popen([HOLTER, "attach", "-p", str(pid), "-d", "30s", "-o", recording], stdin=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, text=True, env=without_holter())
+            time.sleep(3)
+            shutil.rmtree(root)
+        said = tool.communicate(timeout=20)[1]
+        check(tool.returncode == 0 and "ended while it was watched" in said, f"attach: {tool.returncode}: {said}")
+        check_culprit(the_stall(diagnose(recording)), "grind_beans", "ticker.c")
+
+
 def node_in_root():
     """a Node in a root of its own, where nothing else is"""
     needs_root()
@@ -270,5 +286,5 @@ def replaced_node():
             process.wait()
 
 
-run_cases(own_namespaces, own_root, node_in_root, python_in_namespaces, tool_in_namespace, tool_between, deleted_program,
+run_cases(own_namespaces, own_root, gone_meanwhile, node_in_root, python_in_namespaces, tool_in_namespace, tool_between, deleted_program,
           replaced_program, replaced_node)
