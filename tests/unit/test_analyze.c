@@ -671,6 +671,34 @@ START_TEST(severity_by_count_and_lost_time)
 }
 END_TEST
 
+/* A tool from outside says good-bye for itself: the process goes on hanging. */
+START_TEST(a_hang_outlives_the_tool_that_watched_it)
+{
+	const struct finding *finding;
+
+	recording->head.mode = MODE_ATTACH;
+	recording->loops[0]->record.first_wait_ns = 2ULL * MADE_MS;
+	made_plain(recording, 1, 3000, "f@/app/s.js:8 " NODE_ROOTS, 4, -1)->record.ended = false;
+	finding = diagnose_first();
+	ck_assert_int_eq(finding->severity, SEVERITY_CRITICAL);
+	ck_assert(finding->stall.since_attach);
+	ck_assert_ptr_nonnull(strstr(finding->summary, "for at least 3.0 s and had not let go"));
+}
+END_TEST
+
+START_TEST(a_hang_that_was_seen_to_begin_is_as_long_as_it_is)
+{
+	const struct finding *finding;
+
+	recording->head.mode = MODE_ATTACH;
+	recording->loops[0]->record.first_wait_ns = 2ULL * MADE_MS;
+	made_plain(recording, 3, 3000, "f@/app/s.js:8 " NODE_ROOTS, 4, -1)->record.ended = false;
+	finding = diagnose_first();
+	ck_assert(!finding->stall.since_attach);
+	ck_assert_ptr_nonnull(strstr(finding->summary, "for 3.0 s and had not let go"));
+}
+END_TEST
+
 START_TEST(a_starved_host_is_one_step_less_severe)
 {
 	const struct finding *finding;
@@ -833,6 +861,22 @@ START_TEST(loops_are_measured_by_their_histograms)
 }
 END_TEST
 
+START_TEST(a_loop_without_a_turn_counts_where_there_is_no_other)
+{
+	struct loop *second = recording_alloc(recording, sizeof(*second));
+
+	second->record = (struct record_loop){.id = 2, .tid = 43, .thread = "helper"};
+	recording->loops[recording->loop_count++] = second;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_uint_eq(diagnosis.loop_count, 2);
+	ck_assert_uint_eq(diagnosis.loops[0].turns, 0);
+	recording->turns[0] = (struct turns){.record = {.loop = 1, .to_ns = MADE_MS, .count = 1}};
+	recording->turns_count = 1;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_uint_eq(diagnosis.loop_count, 1);
+}
+END_TEST
+
 START_TEST(what_was_not_observed_is_said)
 {
 	static const char *const expected[] = {
@@ -897,11 +941,14 @@ Suite *test_suite(void)
 	tcase_add_loop_test(findings, severity_by_count_and_lost_time, 0,
 		sizeof(severities) / sizeof(severities[0]));
 	tcase_add_test(findings, a_starved_host_is_one_step_less_severe);
+	tcase_add_test(findings, a_hang_outlives_the_tool_that_watched_it);
+	tcase_add_test(findings, a_hang_that_was_seen_to_begin_is_as_long_as_it_is);
 	tcase_add_test(findings, absurd_figures_are_borne);
 	tcase_add_test(findings, startup_is_no_finding);
 	tcase_add_test(findings, stalls_without_a_stack_blame_nobody);
 	tcase_add_test(findings, loops_share_a_finding);
 	tcase_add_test(findings, loops_are_measured_by_their_histograms);
+	tcase_add_test(findings, a_loop_without_a_turn_counts_where_there_is_no_other);
 	tcase_add_test(findings, what_was_not_observed_is_said);
 	suite_add_tcase(suite, findings);
 
