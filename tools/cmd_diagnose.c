@@ -179,6 +179,11 @@ static int run(const struct command *command, int argc, char **argv)
 	attaching_init(&request.attaching);
 	if (take_options(command, argc, argv, &request) != STATUS_OK)
 		return STATUS_USAGE;
+	if (request.attaching.options.children && !request.output) {
+		complain("diagnose: --children makes a recording of each: keep them with -o, and "
+			 "diagnose those of the children (FILE.PID) afterwards");
+		return STATUS_USAGE;
+	}
 	if (optind + !request.is_live != argc) {
 		complain("diagnose: wants one recording, or a process (-p): try 'holter help "
 			 "diagnose'");

@@ -370,6 +370,8 @@ def bad_words():
             done = holter("attach", "-p", pid, *words)
             lines = done.stderr.splitlines()
             check(done.returncode not in (0, 1) and len(lines) == 1 and said in lines[0], f"{words}: {done.returncode}, {lines}")
+        done = holter("diagnose", "-p", pid, "-d", "1s", "--children")
+        check(done.returncode == 2 and "keep them with -o" in done.stderr, f"diagnose --children: {done.returncode}, {done.stderr}")
         check(kept.read_text() == "not ours\n", "a file of somebody else's was written to")
         done = holter("attach", "-p", pid, "-d", "500ms", "-o", folder / "x.holter")
         check(done.returncode == 0 and not done.stderr, done.stderr)
