@@ -2,8 +2,8 @@
 /*
  * stall.bpf.c - turns of event loops and where their time goes, seen by the kernel. Tracepoints on
  * the wait calls begin and end turns; the scheduler's events part a turn's time; a clock on each
- * CPU copies registers and stack of a loop that runs past the threshold. Nothing is done to a
- * process: no uprobe, no write into its memory, no signal.
+ * CPU copies registers and stack of a loop that is on its way past the threshold. Nothing is done
+ * to a process: no uprobe, no write into its memory, no signal.
  *
  * None is of type kprobe (a uprobe's), or may sleep: Linux 6.13 and later run such programs
  * preemptibly on stacks that belong to the CPU, and have panicked of it (hazard 30). The types here
@@ -240,7 +240,8 @@ static __always_inline void begin_turn(
 	loop->minor_faults = BPF_CORE_READ(task, min_flt);
 	loop->major_faults = BPF_CORE_READ(task, maj_flt);
 	loop->io_calls = io_calls_of(task);
-	loop->next_sample_ns = now + threshold_ns;
+	loop->next_sample_ns =
+		now + threshold_ns / 2; /* held back by the tool until it is a stall */
 	move_to(loop, STALL_RUNS, now);
 	loop->waiting = 0;
 	loop->turn_begin_ns = now;

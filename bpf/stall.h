@@ -127,7 +127,7 @@ struct stall_piece {
 	__u8 bytes[STALL_PIECE_BYTES];
 };
 
-/* The thread as it ran, in a turn past the threshold. */
+/* The thread as it ran, in a turn past half the threshold. */
 struct stall_sample {
 	struct stall_record record;
 	__u64 turn_begin_ns;

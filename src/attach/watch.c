@@ -7,6 +7,7 @@
 
 #include "asleep.h"
 #include "clock.h"
+#include "held.h"
 #include "proc_path.h"
 #include "sys.h"
 #include "tally.h"
@@ -35,6 +36,7 @@ struct watch {
 	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns, gc_ns;
 	uint64_t io_calls, io_moved_ns; /* when a reading last showed new calls */
 	char holder[STALL_NAME_BYTES];  /* of the CPU */
+	struct held held;
 };
 
 struct watches {
@@ -86,6 +88,8 @@ struct watches *watches_new(const struct source_ops *ops, struct source *source,
 
 void watches_free(struct watches *watches)
 {
+	for (size_t i = 0; watches && i < STALL_LOOPS_MAX; i++)
+		held_drop(&watches->entries[i].held);
 	free(watches);
 }
 
@@ -99,6 +103,7 @@ static struct watch *watch_of(struct watches *watches, uint32_t index)
 	struct watch *watch = &watches->entries[index];
 
 	if (watch->generation != half(&loop->generation)) {
+		held_drop(&watch->held);
 		memset(watch, 0, sizeof(*watch));
 		watch->generation = half(&loop->generation);
 		watch->process = watches->find(watches->context, half(&loop->target));
@@ -287,14 +292,6 @@ static void begin_stall(struct watches *watches, struct watch *watch, const stru
 	write_stall(watch);
 }
 
-/* Makes the stall of this turn the one in progress. */
-static void enter_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
-	uint64_t begin_ns, uint64_t now)
-{
-	if (!watch->stall.id || watch->stall.begin_ns != begin_ns)
-		begin_stall(watches, watch, loop, begin_ns, now);
-}
-
 /* How far the turn has come, by what its callbacks read and write. */
 static void follow_io(struct watch *watch, uint64_t calls, uint64_t now)
 {
@@ -388,6 +385,18 @@ static void take_sample(struct watches *watches, struct watch *watch, const stru
 	stacks_patch(stacks, NULL, 0);
 }
 
+/* Makes the stall of this turn the one in progress, with what was sampled before it was one. */
+static void enter_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
+	uint64_t begin_ns, uint64_t now)
+{
+	if (watch->stall.id && watch->stall.begin_ns == begin_ns)
+		return;
+	begin_stall(watches, watch, loop, begin_ns, now);
+	for (unsigned i = 0; i < watch->held.count && held_is_of(&watch->held, begin_ns); i++)
+		take_sample(watches, watch, loop, watch->held.samples[i]);
+	held_drop(&watch->held);
+}
+
 /* A sample from here: the thread sleeps, if the source is right. */
 static void take_asleep(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
 {
@@ -433,6 +442,16 @@ static void end_stall(struct watches *watches, struct watch *watch, const struct
 	watch->stall.id = 0;
 }
 
+/* Whether the turn that a sample is of has passed the threshold. */
+static bool is_stall(
+	const struct watches *watches, const struct watch *watch, const struct stall_sample *sample)
+{
+	uint64_t age = sample->record.time_ns - sample->turn_begin_ns;
+
+	return age >= watches->options->threshold_ns ||
+	       (watch->stall.id && watch->stall.begin_ns == sample->turn_begin_ns);
+}
+
 void watches_record(struct watches *watches, const struct stall_record *record)
 {
 	const struct stall_sample *sample = (const struct stall_sample *)record;
@@ -448,6 +467,8 @@ void watches_record(struct watches *watches, const struct stall_record *record)
 		return;
 	if (record->kind == STALL_RECORD_ENDED) {
 		end_stall(watches, watch, loop, (const struct stall_ended *)record);
+	} else if (record->kind == STALL_RECORD_SAMPLE && !is_stall(watches, watch, sample)) {
+		held_keep(&watch->held, sample);
 	} else if (record->kind == STALL_RECORD_SAMPLE) {
 		enter_stall(watches, watch, loop, sample->turn_begin_ns, record->time_ns);
 		take_sample(watches, watch, loop, sample);
@@ -457,20 +478,27 @@ void watches_record(struct watches *watches, const struct stall_record *record)
 /* --- looking ------------------------------------------------------------------------------------
  */
 
+/* Where the runtime keeps what it knows of the thread: the next samples begin to copy there. */
+static void find_anchor(const struct watch *watch, struct stall_loop *loop)
+{
+	const struct lang *lang = stacks_lang(watch->process->stacks);
+
+	if (lang && lang->ops->anchor && !loop->anchor)
+		loop->anchor = lang->ops->anchor(lang->state, loop->own_tid);
+}
+
 /* A turn is in progress. Returns when to look again. */
 static uint64_t look_at_turn(struct watches *watches, struct watch *watch, struct stall_loop *loop,
 	uint64_t begin_ns, uint64_t now)
 {
 	uint64_t passes_ns = begin_ns + watches->options->threshold_ns, age, interval;
-	const struct lang *lang = stacks_lang(watch->process->stacks);
 	struct stall_times times;
 
 	if (now < passes_ns)
 		return passes_ns;
 	age = now - begin_ns;
 	enter_stall(watches, watch, loop, begin_ns, now);
-	if (lang && lang->ops->anchor && !loop->anchor)
-		loop->anchor = lang->ops->anchor(lang->state, loop->own_tid);
+	find_anchor(watch, loop);
 	if (now < watch->next_sample_ns)
 		return watch->next_sample_ns;
 	if (half(&loop->place) == STALL_SLEEPS)
@@ -536,6 +564,8 @@ uint64_t watches_look(struct watches *watches, uint64_t now)
 		if (!watch || !is_loop(watches, watch, loop, now) ||
 			!settle(watches, watch->process))
 			continue;
+		if (!watch->id)
+			find_anchor(watch, loop);
 		introduce(watches, watch, loop, now);
 		begin_ns = word(&loop->turn_begin_ns);
 		if (begin_ns)
