@@ -382,13 +382,21 @@ static void found_in_turn(struct follow *follow, const struct follow_settings *s
 	follow->at = *at;
 }
 
+/* As asleep_look; one that has ended and waits for its parent to notice has no stack any more. */
+static int look(const struct follow *follow, struct asleep *ret)
+{
+	int error = asleep_look(follow->process->pid, follow->tid, ret);
+
+	return !error && ret->call == ASLEEP_BLOCKED && !ret->sp ? -ESRCH : error;
+}
+
 int follow_look(struct follow *follow, const struct follow_settings *settings)
 {
 	struct followed *process = follow->process;
 	struct asleep at;
 	struct usage usage;
 	uint64_t now;
-	int error = asleep_look(process->pid, follow->tid, &at);
+	int error = look(follow, &at);
 
 	if (error)
 		return error;
@@ -399,7 +407,7 @@ int follow_look(struct follow *follow, const struct follow_settings *settings)
 	/* In this order: whoever is asleep now has been since the count of its slices. */
 	now = clock_monotonic_ns();
 	usage_read(process->pid, follow->tid, &process->cgroup, &usage);
-	error = asleep_look(process->pid, follow->tid, &at);
+	error = look(follow, &at);
 	if (error)
 		return error;
 	if (is_main(follow, at.call, at.arguments[0]))
@@ -449,7 +457,9 @@ void follow_end(struct follow *follow, const struct follow_settings *settings)
 {
 	if (!follow->process)
 		return;
-	end_turn(follow, settings, follow->known_ns);
+	if (follow->begin_ns && follow->published)
+		take_samples(follow, settings);
+	stack_clock_close(&follow->clock);
 	traps_done(&follow->traps);
 	follow->process = NULL;
 }

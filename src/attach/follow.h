@@ -68,6 +68,7 @@ struct follow {
  */
 void follow_begin(struct follow *follow, struct followed *process, struct stall_loop *loop,
 	uint32_t index, const struct asleep *at, bool is_loop);
+/* The thread has ended, or is left alone. A turn in progress has not ended as far as was seen. */
 void follow_end(struct follow *follow, const struct follow_settings *settings);
 /*
  * Looks once. Returns 0; -ENOENT, -ESRCH: the thread is gone; -EPERM, -EACCES: it may not be looked

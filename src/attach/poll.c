@@ -145,12 +145,27 @@ static void begin(struct source *source, struct process *process, uint32_t tid,
 	source->counts.lost_loops++;
 }
 
-static void end(struct source *source, struct follow *follow)
+/* How a thread has ended, as far as that can still be told: by the last field of its `stat`, which
+ * is there until its parent has taken notice. */
+static enum stall_loop_state how_ended(const struct follow *follow)
+{
+	char path[PROC_PATH_BYTES], text[1024];
+	const char *at;
+	uint64_t code;
+
+	proc_path_task(path, sizeof(path), follow->process->pid, follow->tid, "/stat");
+	if (sys_read_file(path, text, sizeof(text)) <= 0 || !(at = strrchr(text, ' ')))
+		return STALL_LOOP_KILLED;
+	at++;
+	return parse_unsigned(&at, &code) && !(code & 0x7f) ? STALL_LOOP_GONE : STALL_LOOP_KILLED;
+}
+
+static void end(struct source *source, struct follow *follow, enum stall_loop_state state)
 {
 	struct stall_loop *loop = follow->loop;
 
 	follow_end(follow, &source->following);
-	loop->state = STALL_LOOP_GONE;
+	loop->state = (uint32_t)state;
 	source->has_news = true;
 }
 
@@ -158,7 +173,7 @@ static void end_all(struct source *source, const struct process *process)
 {
 	for (size_t i = 0; i < STALL_LOOPS_MAX; i++) {
 		if (source->follows[i].process == &process->followed)
-			end(source, &source->follows[i]);
+			end(source, &source->follows[i], STALL_LOOP_GONE);
 	}
 }
 
@@ -341,7 +356,7 @@ static void look_at_all(struct source *source, uint64_t now)
 		if (!follow->process)
 			continue;
 		if (follow_look(follow, &source->following)) {
-			end(source, follow);
+			end(source, follow, how_ended(follow));
 			continue;
 		}
 		if (tallies)
