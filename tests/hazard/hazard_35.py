@@ -197,16 +197,17 @@ def control():
         kill(tool)
         check({"prog", "map", "link"} <= new, f"only {new} is seen of a tool that works")
         check(not left_over(before), "a tool that was killed has left something")
-        pinned = pathlib.Path("/sys/fs/bpf/holter-test-35")
-        if not os.path.ismount(pinned.parent):
-            subprocess.run(["mount", "-t", "bpf", "bpf", pinned.parent], check=True)
+        mounted = folder / "bpf"
+        mounted.mkdir()
+        subprocess.run(["mount", "-t", "bpf", "bpf", mounted], check=True)
+        pinned = mounted / "left"
         made = subprocess.run([bpftool, "map", "create", pinned, "type", "array", "key", "4", "value", "4", "entries", "1",
                                "name", "left"], capture_output=True, text=True)
-        check(made.returncode == 0, made.stderr)
         try:
+            check(made.returncode == 0, made.stderr)
             check(left_over(before, 1), "a map that was left is not seen")
         finally:
-            pinned.unlink()
+            subprocess.run(["umount", mounted], check=True)  # and the map with it
 
 
 def stopped_ns(folder, with_tool):
