@@ -5,6 +5,7 @@
  */
 #include "attach.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include "clock.h"
 #include "files.h"
 #include "naming.h"
+#include "proc_path.h"
 #include "watch.h"
 
 enum { PROCESSES_MAX = 128, HISTOGRAM_SECONDS = 10 };
@@ -114,13 +116,25 @@ static int add(struct session *session)
 	return 0;
 }
 
-/* Most children run something short, and have ended by now: nothing is said of those. */
-static void add_child(struct session *session, pid_t pid)
+static bool is_watched(const struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->count; i++) {
+		if (session->processes[i]->pid == pid && !session->processes[i]->is_gone)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Most children run something short, and have ended by now: nothing is said of those. started_ns: 0
+ * for one that has only just begun.
+ */
+static void add_child(struct session *session, pid_t pid, uint64_t started_ns)
 {
 	struct attached *attached;
 	char path[PATH_MAX];
 
-	if (!pid)
+	if (!pid || is_watched(session, pid))
 		return;
 	if (session->count == PROCESSES_MAX) {
 		if (!session->is_full)
@@ -131,8 +145,47 @@ static void add_child(struct session *session, pid_t pid)
 	snprintf(path, sizeof(path), "%s.%d", session->options->out, (int)pid);
 	if (attached_open(&attached, ++session->last_id, pid, path, session->options))
 		return;
+	attached->started_ns = started_ns;
 	if (begin_to_watch(session, attached))
 		attached_close(attached, false);
+}
+
+/* Those that one thread of a process has started already. */
+static void add_children_of(struct session *session, pid_t pid, uint32_t tid)
+{
+	char path[PROC_PATH_BYTES];
+	FILE *file;
+	int child;
+
+	proc_path_task(path, sizeof(path), pid, tid, "/children");
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &child) == 1)
+		add_child(session, child, session->start_ns);
+	if (file)
+		fclose(file);
+}
+
+/* Those that are there already, and theirs. They are past their start, like their parent. */
+static void add_descendants(struct session *session)
+{
+	/* The list grows by what is found. */
+	for (size_t i = 0; i < session->count; i++) {
+		pid_t pid = session->processes[i]->pid;
+		char path[PROC_PATH_BYTES];
+		struct dirent *entry;
+		DIR *folder;
+
+		proc_path(path, sizeof(path), pid, "/task");
+		folder = opendir(path);
+		while (folder && (entry = readdir(folder))) {
+			uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+
+			if (tid)
+				add_children_of(session, pid, tid);
+		}
+		if (folder)
+			closedir(folder);
+	}
 }
 
 static void executed(struct session *session, struct attached *attached)
@@ -183,7 +236,7 @@ static void on_record(void *context, const struct stall_record *record)
 	}
 	attached = find(session, record->target);
 	if (process->event == STALL_PROCESS_FORKED)
-		add_child(session, (pid_t)process->pid);
+		add_child(session, (pid_t)process->pid, 0);
 	else if (attached)
 		executed(session, attached);
 }
@@ -371,6 +424,8 @@ static int run(struct session *session, struct complaints *complaints, struct at
 	for (size_t i = 0; i < complaints->count; i++)
 		writer_note(session->processes[0]->writer, NOTE_LIMITED, complaints->text[i]);
 	session->start_ns = clock_monotonic_ns();
+	if (session->options->children)
+		add_descendants(session);
 	session->next_tick_ns = session->start_ns;
 	return watch(session, ret);
 }

@@ -38,7 +38,7 @@ struct attach_options {
 	 * then costs a little, and so does taking the probes away in the end.
 	 */
 	bool polls;
-	bool children; /* those that it forks from now on, and their children, too */
+	bool children; /* those that it has forked or will, and their children, too */
 	/* Whether a process listens: only in a server is a thread that polls taken for a loop. */
 	bool (*listens)(pid_t pid);
 	const volatile sig_atomic_t *stop; /* ends early when it is set */

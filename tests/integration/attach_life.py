@@ -200,6 +200,14 @@ def children():
             check("waitForLock" not in others, f"{path.name} has the stalls of a worker: {others}")
 
 
+def visit(port):
+    for _ in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as visitor:
+            visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while visitor.recv(4096):
+                pass
+
+
 def nginx_workers():
     """nginx: each worker of a master that waits by no call of ours"""
     wants_root()
@@ -213,17 +221,16 @@ def nginx_workers():
             path = folder / "x.holter"
             tool = begin(server.process.pid, path, "5s", "--children")
             is_recording(path)
+            visit(port)
             os.kill(server.process.pid, signal.SIGHUP)  # new workers
             time.sleep(1)
-            for _ in range(200):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as visitor:
-                    visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                    while visitor.recv(4096):
-                        pass
+            visit(port)
             finish(tool)
-            own = sorted(folder.glob("x.holter.*"))
-            check(len(own) == 2, f"of two new workers: {own}")
-            check(any("turns" in what for one in own for _, _, what in observed(one)), "no turn of a worker was seen")
+            own = sorted(folder.glob("x.holter.*"), key=lambda one: int(one.suffix[1:]))
+            check(len(own) == 4, f"of two workers that were there, and two new ones: {own}")
+            old, new = own[:2], own[2:]
+            for those, kind in ((old, "that was there"), (new, "that is new")):
+                check(any("turns" in what for one in those for _, _, what in observed(one)), f"no turn of a worker {kind} was seen")
 
 
 @uses_node
