@@ -190,6 +190,16 @@ const struct limit limits[LIMITS] = {
 		"heed what the tool calls out of sight: what a kernel lacks or refuses is left "
 		"out singly, and named; without eBPF: holter attach --method=poll",
 		NULL},
+	[LIMIT_POLLS_BESIDE] = {"polls-beside-epoll", MODE_PROBES,
+		"Loops that wait by poll or select in a process that has epoll descriptors as "
+		"well, "
+		"unless one of its threads was waiting so when watching began.",
+		"Every traced call costs every process of the machine a little: those two are "
+		"traced "
+		"only where a loop by them is likely.",
+		"attach while such a loop waits, as it does most of the time, or with --children, "
+		"which traces them all",
+		NULL},
 	[LIMIT_NO_BTF] = {"no-btf", MODE_PROBES,
 		"Processes on kernels that do not describe their types (/sys/kernel/btf/vmlinux).",
 		"The probes find the kernel's fields by that description.",
