@@ -16,6 +16,7 @@
 #include "attaching.h"
 #include "command.h"
 #include "destination.h"
+#include "family.h"
 #include "load.h"
 #include "render.h"
 
@@ -105,31 +106,90 @@ static enum exit_status take_options(
 	return STATUS_OK;
 }
 
+/* A recording and what it shows. */
+struct judged {
+	struct recording *recording;
+	struct diagnosis diagnosis;
+};
+
+/* Returns STATUS_OK, or the status to exit with after having complained. */
+static enum exit_status judge_one(
+	struct judged *ret, const char *path, const struct load_options *load)
+{
+	int status = load_recording(&ret->recording, path, load), error;
+
+	if (status != STATUS_OK)
+		return (enum exit_status)status;
+	error = diagnose(&ret->diagnosis, ret->recording);
+	if (!error)
+		return STATUS_OK;
+	complain("diagnose: %s: %s", path, strerror(-error));
+	recording_free(ret->recording);
+	return STATUS_FAILED;
+}
+
+/* Whether the first findings are in order: the worse one first. */
+static bool is_worse(const struct judged *left, const struct judged *right)
+{
+	const struct finding *a = left->diagnosis.findings, *b = right->diagnosis.findings;
+
+	if (!found_something(&left->diagnosis) || !found_something(&right->diagnosis))
+		return found_something(&left->diagnosis);
+	return a->severity != b->severity ? a->severity > b->severity
+					  : a->stall.lost_share > b->stall.lost_share;
+}
+
+/* Where nothing is wrong with the process itself, a process that it started may be the one. */
+static void prefer_relative(
+	struct judged *judged, const char *path, const struct load_options *load)
+{
+	struct family family;
+	struct judged other, own = *judged;
+	const char *worst = NULL;
+
+	if (found_something(&judged->diagnosis) || family_find(&family, path))
+		return;
+	for (size_t i = 0; i < family.count; i++) {
+		if (!family.paths[i] || judge_one(&other, family.paths[i], load) != STATUS_OK)
+			continue;
+		if (!family_is_one(own.recording, other.recording) || !is_worse(&other, judged)) {
+			recording_free(other.recording);
+			continue;
+		}
+		if (worst)
+			recording_free(judged->recording);
+		*judged = other;
+		worst = family.paths[i];
+	}
+	if (worst) {
+		complain(
+			"diagnose: nothing is wrong in %s itself; this is %s, of a process that it "
+			"started",
+			path, worst);
+		recording_free(own.recording);
+	}
+	family_done(&family);
+}
+
 /* Says what a recording shows. */
 static enum exit_status judge(
 	const struct command *command, const struct request *request, const char *path)
 {
-	struct recording *recording;
-	struct diagnosis diagnosis;
-	int status = load_recording(&recording, path, &request->load), error;
+	struct judged judged;
+	enum exit_status status = judge_one(&judged, path, &request->load);
 
 	if (status != STATUS_OK)
-		return (enum exit_status)status;
-	error = diagnose(&diagnosis, recording);
-	if (error) {
-		complain("diagnose: %s: %s", path, strerror(-error));
-		recording_free(recording);
-		return STATUS_FAILED;
-	}
+		return status;
+	prefer_relative(&judged, path, &request->load);
 	if (request->json)
-		render_json(stdout, &diagnosis);
+		render_json(stdout, &judged.diagnosis);
 	else
-		render_text(stdout, &diagnosis, &request->text);
-	status = command_finish(command);
-	if (status == STATUS_OK && request->exit_code && found_something(&diagnosis))
+		render_text(stdout, &judged.diagnosis, &request->text);
+	status = (enum exit_status)command_finish(command);
+	if (status == STATUS_OK && request->exit_code && found_something(&judged.diagnosis))
 		status = STATUS_FOUND;
-	recording_free(recording);
-	return (enum exit_status)status;
+	recording_free(judged.recording);
+	return status;
 }
 
 /* Watches a process into a file, and judges that while the process is there to name its frames. */
@@ -197,14 +257,18 @@ const struct command command_diagnose = {
 	.name = "diagnose",
 	.summary = "say what was wrong, and which function is to blame",
 	.usage = "[OPTION...] FILE | -p PID [-d TIME] [OPTION...]",
-	.details = "Reads a recording and prints its findings, worst first: cause, culprit with "
-		   "file and line, and\n"
-		   "how much of the time was lost. What the recording cannot say is listed as not "
-		   "observed.\n"
-		   "With -p, --port or --name it watches a running process first, for ten seconds "
-		   "or as -d says, as\n"
-		   "'holter attach' does; Ctrl-C ends that early, and the verdict is on what there "
-		   "is.",
+	.details =
+		"Reads a recording and prints its findings, worst first: cause, culprit with "
+		"file and line, and\n"
+		"how much of the time was lost. What the recording cannot say is listed as not "
+		"observed.\n"
+		"Processes that the recorded one started have recordings of their own, FILE.PID: "
+		"if nothing is wrong in\n"
+		"FILE, the worst of those is shown.\n"
+		"With -p, --port or --name it watches a running process first, for ten seconds "
+		"or as -d says, as\n"
+		"'holter attach' does; Ctrl-C ends that early, and the verdict is on what there "
+		"is.",
 	.examples = "  holter diagnose shop.holter\n"
 		    "  sudo holter diagnose -p $(pidof node) -d 5s\n"
 		    "  holter diagnose --json --exit-code shop.holter",

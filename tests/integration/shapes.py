@@ -4,6 +4,7 @@
 
 The faults and their healthy twins mostly share a server: its quick paths, its other loop, its other process.
 """
+import contextlib
 import os
 import pathlib
 import signal
@@ -14,8 +15,8 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (LIBRARY, Recording, Server, Skip, check, diagnose, free_port, get, load, node, program, run_cases,
-                     severe, under_holter, uses_node, without_holter, work_folder)
+from harness import (LIBRARY, Recording, Server, Skip, check, diagnose, free_port, get, holter, load, node, program,
+                     run_cases, severe, under_holter, uses_node, without_holter, work_folder)
 
 LOOPS = os.environ.get("HOLTER_LOOPS", "")
 
@@ -307,23 +308,46 @@ def cluster():
                 only(found, "crunchNumbers", "on-cpu")
 
 
+@contextlib.contextmanager
+def npm_start(folder, command=(), environment=None, slow=3):
+    """A server behind `npm start`, under load, which has ended afterwards."""
+    port = free_port()
+    (folder / "package.json").write_text('{"name": "shop", "scripts": {"start": "node server.js"}}')
+    (folder / "server.js").write_text("""
+        function sumUp() { for (const end = Date.now() + 120; Date.now() < end;); return 'sum'; }
+        require('http').createServer((request, response) => response.end(request.url === '/slow' ? sumUp() : 'hello'))
+          .listen(process.env.PORT, '127.0.0.1');""")
+    environment = {"PORT": str(port), "HOME": str(folder), "npm_config_update_notifier": "false",
+                   "PATH": f"{pathlib.Path(node()).parent}:{os.environ['PATH']}", **(environment or {})}
+    with Server([*command, program("npm"), "start"], folder, environment, port):
+        load(port, 3, root=20, slow=slow)
+    yield
+
+
 @uses_node
 def npm():
     """npm start: the server is recorded; of npm, the shell and what else runs beside it nothing is reported"""
-    port = free_port()
     with work_folder() as folder:
         (folder / "recordings").mkdir()
-        (folder / "package.json").write_text('{"name": "shop", "scripts": {"start": "node server.js"}}')
-        (folder / "server.js").write_text("""
-            function sumUp() { for (const end = Date.now() + 120; Date.now() < end;); return 'sum'; }
-            require('http').createServer((request, response) => response.end(request.url === '/slow' ? sumUp() : 'hello'))
-              .listen(process.env.PORT, '127.0.0.1');""")
-        environment = {"PORT": str(port), "HOME": str(folder), "npm_config_update_notifier": "false",
-                       "PATH": f"{pathlib.Path(node()).parent}:{os.environ['PATH']}", **in_folder(folder / "recordings")}
-        with Server([program("npm"), "start"], folder, environment, port):
-            load(port, 3, root=20, slow=3)
-        found = [finding for path in recordings(folder / "recordings").values() for finding in severe(diagnose(path))]
+        with npm_start(folder, environment=in_folder(folder / "recordings")):
+            found = [finding for path in recordings(folder / "recordings").values() for finding in severe(diagnose(path))]
         only(found, "sumUp", "on-cpu")
+
+
+@uses_node
+def npm_by_name():
+    """npm start with a recording by name: npm itself may take that, and the verdict is the server's all the same"""
+    with work_folder() as folder:
+        recording, quiet = folder / "shop.holter", folder / "quiet.holter"
+        with npm_start(folder, under_holter([], recording)):
+            only(severe(diagnose(recording)), "sumUp", "on-cpu")
+            check("sumUp" in holter("diagnose", recording).stdout, "the text does not name it")
+        # What an earlier run has left is no relative's.
+        guilty = [path for path in folder.glob("shop.holter*") if severe(diagnose(path))][0]
+        with npm_start(folder, under_holter([], quiet), slow=0):
+            guilty.rename(folder / "quiet.holter.4711")
+            found = severe(diagnose(quiet))
+            check(not found, f"reported: {found}")
 
 
 WAITING = """
@@ -362,4 +386,5 @@ def no_servers():
 
 
 run_cases(nested, nested_first, nested_after_listen, two_loops, worker_threads, hang("epoll"), hang("poll"), hang("select"),
-          starting_at_once, starting_in_turns, forked, daemonised, dark, nginx_workers, cluster, npm, no_servers)
+          starting_at_once, starting_in_turns, forked, daemonised, dark, nginx_workers, cluster, npm, npm_by_name,
+          no_servers)
