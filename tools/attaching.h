@@ -36,7 +36,7 @@ enum attaching_option {
 		"the process whose program or script is so called"},                               \
 	[ATTACHING_DURATION] = {"duration", 'd', "TIME", "how long to watch (30s, 5m)"},           \
 	[ATTACHING_CHILDREN] = {"children", 0, NULL,                                               \
-		"watch the processes that it has started or will, too"},                            \
+		"watch the processes that it has started or will, too"},                           \
 	[ATTACHING_METHOD] = {"method", 0, "NAME",                                                 \
 		"ebpf, or poll, which needs less and sees less (the best that works)"},            \
 	[ATTACHING_THRESHOLD] = {"threshold", 't', "MS",                                           \

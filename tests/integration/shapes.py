@@ -309,7 +309,7 @@ def cluster():
 
 
 @contextlib.contextmanager
-def npm_start(folder, command=(), environment=None, slow=3):
+def npm_start(folder, command=(), environment=None, **visits):
     """A server behind `npm start`, under load, which has ended afterwards."""
     port = free_port()
     (folder / "package.json").write_text('{"name": "shop", "scripts": {"start": "node server.js"}}')
@@ -320,7 +320,7 @@ def npm_start(folder, command=(), environment=None, slow=3):
     environment = {"PORT": str(port), "HOME": str(folder), "npm_config_update_notifier": "false",
                    "PATH": f"{pathlib.Path(node()).parent}:{os.environ['PATH']}", **(environment or {})}
     with Server([*command, program("npm"), "start"], folder, environment, port):
-        load(port, 3, root=20, slow=slow)
+        load(port, 3, root=20, **visits)
     yield
 
 
@@ -329,7 +329,7 @@ def npm():
     """npm start: the server is recorded; of npm, the shell and what else runs beside it nothing is reported"""
     with work_folder() as folder:
         (folder / "recordings").mkdir()
-        with npm_start(folder, environment=in_folder(folder / "recordings")):
+        with npm_start(folder, environment=in_folder(folder / "recordings"), slow=3):
             found = [finding for path in recordings(folder / "recordings").values() for finding in severe(diagnose(path))]
         only(found, "sumUp", "on-cpu")
 
@@ -339,12 +339,12 @@ def npm_by_name():
     """npm start with a recording by name: npm itself may take that, and the verdict is the server's all the same"""
     with work_folder() as folder:
         recording, quiet = folder / "shop.holter", folder / "quiet.holter"
-        with npm_start(folder, under_holter([], recording)):
+        with npm_start(folder, under_holter([], recording), slow=3):
             only(severe(diagnose(recording)), "sumUp", "on-cpu")
             check("sumUp" in holter("diagnose", recording).stdout, "the text does not name it")
         # What an earlier run has left is no relative's.
         guilty = [path for path in folder.glob("shop.holter*") if severe(diagnose(path))][0]
-        with npm_start(folder, under_holter([], quiet), slow=0):
+        with npm_start(folder, under_holter([], quiet)):
             guilty.rename(folder / "quiet.holter.4711")
             found = severe(diagnose(quiet))
             check(not found, f"reported: {found}")
