@@ -10,6 +10,10 @@
  * run where nothing preempts them, or are passed over while one is at work on that CPU; nor is
  * there a call from one program to another.
  *
+ * Fields of the kernel's structures are loaded directly where the verifier knows the pointer's
+ * type, which costs a nanosecond where a helper takes twenty. A null or stale pointer on the way
+ * reads as zero (the kernel handles the fault).
+ *
  * Every program returns at its first look-up if the thread is not one of a watched process. A
  * loop's own state lies in `loops`; only its own thread and, at a wake-up, its waker write to it.
  *
@@ -111,12 +115,12 @@ static __always_inline struct stall_loop *loop_of(const struct thread *thread)
 /* The thread's number in the pid namespace at a level; 0: the namespace is another one. */
 static __always_inline __u32 number_at(struct task_struct *task, __u32 level, __u32 namespace_inode)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct pid *pid = task->thread_pid;
 	struct upid upid;
 	struct pid_namespace *space;
 	__u64 at;
 
-	if (!pid || BPF_CORE_READ(pid, level) < level)
+	if (!pid || pid->level < level)
 		return 0;
 	at = (__u64)pid + bpf_core_field_offset(struct pid, numbers) +
 	     (__u64)level * bpf_core_type_size(struct upid);
@@ -139,20 +143,20 @@ static __always_inline __u32 tool_number(struct task_struct *task)
 /* The thread's number in its own pid namespace. */
 static __always_inline __u32 own_number(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct pid *pid = task->thread_pid;
 
-	return pid ? number_at(task, BPF_CORE_READ(pid, level), 0) : 0;
+	return pid ? number_at(task, pid->level, 0) : 0;
 }
 
 /* Which open file a descriptor of the task stands for; 0: none. */
 static __always_inline __u64 file_of(struct task_struct *task, __s32 descriptor)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct fdtable *table = task->files->fdt;
 	struct file **files, *file = NULL;
 
-	if (!table || descriptor < 0 || (__u32)descriptor >= BPF_CORE_READ(table, max_fds))
+	if (!table || descriptor < 0 || (__u32)descriptor >= table->max_fds)
 		return 0;
-	files = BPF_CORE_READ(table, fd);
+	files = table->fd;
 	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)descriptor))
 		return 0;
 	return (__u64)file;
@@ -164,11 +168,11 @@ static __always_inline __u64 file_of(struct task_struct *task, __s32 descriptor)
 /* Whether the quota of its group keeps a runnable task from the CPU. */
 static __always_inline int is_throttled(struct task_struct *task)
 {
-	if (bpf_core_field_exists(task->throttled) && BPF_CORE_READ(task, throttled))
+	if (bpf_core_field_exists(task->throttled) && task->throttled)
 		return 1;
 	if (bpf_core_field_exists(struct cfs_rq, throttle_count) &&
 		bpf_core_field_exists(task->se.cfs_rq))
-		return BPF_CORE_READ(task, se.cfs_rq, throttle_count) > 0;
+		return task->se.cfs_rq->throttle_count > 0;
 	return 0;
 }
 
@@ -219,7 +223,7 @@ static __always_inline __u64 io_calls_of(struct task_struct *task)
 {
 	if (!bpf_core_field_exists(task->ioac.syscr))
 		return 0;
-	return BPF_CORE_READ(task, ioac.syscr) + BPF_CORE_READ(task, ioac.syscw);
+	return task->ioac.syscr + task->ioac.syscw;
 }
 
 static __always_inline void begin_record(
@@ -237,8 +241,8 @@ static __always_inline void begin_turn(
 {
 	__builtin_memset(&loop->times, 0, sizeof(loop->times));
 	loop->ready = ready;
-	loop->minor_faults = BPF_CORE_READ(task, min_flt);
-	loop->major_faults = BPF_CORE_READ(task, maj_flt);
+	loop->minor_faults = task->min_flt;
+	loop->major_faults = task->maj_flt;
 	loop->io_calls = io_calls_of(task);
 	loop->next_sample_ns =
 		now + threshold_ns / 2; /* held back by the tool until it is a stall */
@@ -260,8 +264,8 @@ static __always_inline void tell_ended(
 	ended->record.time_ns = now;
 	ended->begin_ns = begin;
 	ended->times = loop->times;
-	ended->minor_faults = BPF_CORE_READ(task, min_flt) - loop->minor_faults;
-	ended->major_faults = BPF_CORE_READ(task, maj_flt) - loop->major_faults;
+	ended->minor_faults = task->min_flt - loop->minor_faults;
+	ended->major_faults = task->maj_flt - loop->major_faults;
 	ended->io_calls = io_calls_of(task) - loop->io_calls;
 	ended->ready = loop->ready;
 	bpf_ringbuf_submit(ended, 0);
@@ -738,8 +742,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, task, 0, 0));
 
 	if (loop)
-		loop->state =
-			BPF_CORE_READ(task, exit_code) & 0x7f ? STALL_LOOP_KILLED : STALL_LOOP_GONE;
+		loop->state = task->exit_code & 0x7f ? STALL_LOOP_KILLED : STALL_LOOP_GONE;
 	return 0;
 }
 
