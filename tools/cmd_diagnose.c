@@ -197,12 +197,18 @@ static enum exit_status judge_live(
 	const struct command *command, struct request *request, const char *path)
 {
 	enum exit_status status;
+	char root[64];
 
 	request->attaching.options.out = path;
 	if (!request->attaching.options.duration_ns)
 		request->attaching.options.duration_ns = watch_ns;
 	status = attaching_run(&request->attaching, "diagnose");
-	return status == STATUS_OK ? judge(command, request, path) : status;
+	if (status != STATUS_OK)
+		return status;
+	/* Its scripts may be in a container. */
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)request->attaching.options.pid);
+	request->load.root = root;
+	return judge(command, request, path);
 }
 
 /* In a file that is kept, or in a private folder that is not. */

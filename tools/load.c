@@ -26,7 +26,8 @@ int load_complain(const char *path, int error)
 int load_recording(struct recording **ret, const char *path, const struct load_options *options)
 {
 	const struct symbol_options symbol = {.root = options->symbols, .perf_maps = true};
-	const struct source_map_options source_map = {.sources = options->sources};
+	const struct source_map_options source_map = {
+		.sources = options->sources, .root = options->root};
 	struct symbol_report report;
 	struct recording *recording;
 	int error = recording_load(&recording, path);

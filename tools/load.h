@@ -12,6 +12,7 @@
 struct load_options {
 	const char *symbols; /* executables and libraries */
 	const char *sources; /* scripts and source maps */
+	const char *root;    /* null, or where the paths of scripts begin: the root of a process */
 };
 
 /*

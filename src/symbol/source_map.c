@@ -420,6 +420,7 @@ int source_map_recording(struct recording *recording, const struct source_map_op
 		.search =
 			{
 				.sources_fd = LOCATE_SYSTEM,
+				.process_fd = LOCATE_SYSTEM,
 				.begin_ns = (int64_t)head->start_ns + head->utc_offset_ns,
 				.bytes_left = BUDGET_BYTES,
 			},
@@ -438,6 +439,11 @@ int source_map_recording(struct recording *recording, const struct source_map_op
 		context.search.sources = sources;
 		context.search.sources_fd = error;
 	}
+	/* A process that has ended has no root any more: its paths may be this machine's. */
+	if (options->root)
+		context.search.process_fd = locate_root(options->root);
+	if (context.search.process_fd < 0)
+		context.search.process_fd = LOCATE_SYSTEM;
 	error = collect(&context);
 	if (!error)
 		error = map_scripts(&context);
@@ -446,6 +452,8 @@ int source_map_recording(struct recording *recording, const struct source_map_op
 	free(context.uses);
 	if (context.search.sources_fd != LOCATE_SYSTEM)
 		close(context.search.sources_fd);
+	if (context.search.process_fd != LOCATE_SYSTEM)
+		close(context.search.process_fd);
 	free(sources);
 	return error;
 }

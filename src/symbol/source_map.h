@@ -20,6 +20,7 @@
 
 struct source_map_options {
 	const char *sources; /* null, or a folder to look for scripts and maps in first */
+	const char *root;    /* null, or the root folder that the recorded paths begin in */
 };
 
 /* Maps what can be mapped, in place. Returns 0, or a negative errno: -ENOMEM, or `sources` cannot

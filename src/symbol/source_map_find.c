@@ -24,10 +24,11 @@ struct text {
 	bool is_newer; /* than the recording */
 };
 
-/* A folder tree that is searched: the file system, or DIR as if it were one. */
+/* A folder tree that is searched: that of the process, or DIR as if it were one. */
 struct place {
 	struct source_map_search *search;
 	int root;
+	bool is_sources; /* DIR: what lies there is believed */
 };
 
 static int read_all(struct text *ret, int fd, size_t size)
@@ -83,7 +84,7 @@ static int read_file(struct text *ret, const struct place *place, const char *pa
 		result = read_all(ret, fd, (size_t)status.st_size);
 	if (result == 0) {
 		search->bytes_left -= (uint64_t)status.st_size;
-		ret->is_newer = place->root == LOCATE_SYSTEM && is_newer(&status, search->begin_ns);
+		ret->is_newer = !place->is_sources && is_newer(&status, search->begin_ns);
 	}
 	close(fd);
 	return result;
@@ -209,7 +210,7 @@ static int load_map(struct source_map_found *found, const struct place *place, c
 	if (result < 0)
 		return result;
 	folder = source_map_path_folder(path);
-	if (folder && place->root != LOCATE_SYSTEM) {
+	if (folder && place->is_sources) {
 		char *inside = folder;
 
 		folder = source_map_path_join(place->search->sources, inside + 1);
@@ -235,7 +236,7 @@ static int follow_reference(struct source_map_found *found, const struct place *
 		return -ENOMEM;
 	if (length > 5 && strncasecmp(reference, "data:", 5) == 0) {
 		result = parse_data_url(&found->document, reference, length);
-		found->folder = place->root == LOCATE_SYSTEM
+		found->folder = !place->is_sources
 					? folder
 					: source_map_path_join(place->search->sources, folder + 1);
 		if (found->folder != folder)
@@ -301,7 +302,8 @@ static int find_in(struct source_map_found *ret, const struct place *place, cons
 static int find_below(
 	struct source_map_found *ret, struct source_map_search *search, const char *script)
 {
-	const struct place place = {.search = search, .root = search->sources_fd};
+	const struct place place = {
+		.search = search, .root = search->sources_fd, .is_sources = true};
 
 	for (const char *path = script; path; path = strchr(path + 1, '/')) {
 		int result = find_in(ret, &place, path);
@@ -315,7 +317,7 @@ static int find_below(
 int source_map_find(
 	struct source_map_found *ret, struct source_map_search *search, const char *script)
 {
-	const struct place system = {.search = search, .root = LOCATE_SYSTEM};
+	const struct place system = {.search = search, .root = search->process_fd};
 	struct text text = {0};
 	int below = -ENOENT, result;
 

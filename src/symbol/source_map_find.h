@@ -22,6 +22,7 @@ enum { SOURCE_MAP_FILE_MAX = 64 << 20 };
 struct source_map_search {
 	const char *sources; /* DIR, absolute; null: none */
 	int sources_fd;      /* locate_root of it, or LOCATE_SYSTEM */
+	int process_fd;      /* locate_root of the recorded process's root, or LOCATE_SYSTEM */
 	int64_t begin_ns;    /* when the recording began, UTC */
 	uint64_t bytes_left; /* that may be read in all */
 };

@@ -104,8 +104,10 @@ static void try_path(char *text)
 
 static void try_script(const char *text, size_t length)
 {
-	struct source_map_search search = {
-		.sources_fd = LOCATE_SYSTEM, .begin_ns = INT64_MAX, .bytes_left = UINT64_MAX};
+	struct source_map_search search = {.sources_fd = LOCATE_SYSTEM,
+		.process_fd = LOCATE_SYSTEM,
+		.begin_ns = INT64_MAX,
+		.bytes_left = UINT64_MAX};
 	int file = memfd_create("script", MFD_CLOEXEC);
 	struct source_map_found found;
 	char path[32];

@@ -3,12 +3,14 @@
 """Servers written in TypeScript, compiled and bundled by the real tools: verdicts in the lines that somebody wrote."""
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import (HERE, Skip, Server, check, diagnose, free_port, holter, load, node, program, run_cases, severe,
@@ -181,4 +183,24 @@ def remote():
         unmapped(record(folder), "nothing is fetched")
 
 
-run_cases(inlined, beside, bundled, elsewhere, changed, remote)
+def contained():
+    """watched live in a mount namespace of its own, where alone its files are: the lines of the .ts file"""
+    if os.geteuid() != 0:
+        raise Skip("only root may attach here")
+    with project() as folder:
+        compile_with(folder, "--sourceMap")
+        (folder / "app").mkdir()
+        hidden = ["unshare", "-m", "sh", "-c", f'mount --bind {folder / "dist"} {folder / "app"} && exec "$@"', "enter"]
+        port = free_port()
+        with Server([*hidden, node(), folder / "app" / "server.js"], folder, {"PORT": str(port)}, port) as server:
+            visits = threading.Thread(target=load, args=(port, SECONDS + 1), kwargs={"root": 20, "seal": 3})
+            visits.start()
+            done = holter("diagnose", "--json", "-p", server.process.pid, "-d", f"{SECONDS}s")
+            visits.join()
+        check(done.returncode == 0, f"diagnose ended with {done.returncode}: {done.stderr}")
+        culprit = blamed(json.loads(done.stdout))[0]
+        check(culprit["file"] == str(folder / "src" / "invoices.ts"), f"is in {culprit['file']}")
+        check(culprit["line"] == line_of("= pbkdf2Sync"), f"is blamed on line {culprit['line']}")
+
+
+run_cases(inlined, beside, bundled, elsewhere, changed, remote, contained)

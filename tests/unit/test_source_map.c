@@ -397,8 +397,10 @@ static void set_up(void)
 {
 	strcpy(folder, "/tmp/holter-test-source-map-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	search = (struct source_map_search){
-		.sources_fd = LOCATE_SYSTEM, .begin_ns = INT64_MAX, .bytes_left = UINT64_MAX};
+	search = (struct source_map_search){.sources_fd = LOCATE_SYSTEM,
+		.process_fd = LOCATE_SYSTEM,
+		.begin_ns = INT64_MAX,
+		.bytes_left = UINT64_MAX};
 	found = (struct source_map_found){0};
 	recording = made_recording("node 20.20.2", "/usr/bin/node");
 	recording->head.utc_offset_ns = INT64_MAX / 2;
