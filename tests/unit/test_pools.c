@@ -261,6 +261,8 @@ START_TEST(threads_lose_nothing)
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(users[i], NULL);
 	look(pool);
+	/* They may all have begun after the looks above. */
+	most = state.held_most > most ? state.held_most : most;
 	ck_assert_uint_eq(state.held, 0);
 	ck_assert_uint_eq(state.waiting, 0);
 	ck_assert_uint_eq(state.oldest_hold_ns, 0);
