@@ -18,8 +18,8 @@
  * loop's own state lies in `loops`; only its own thread and, at a wake-up, its waker write to it.
  *
  * Data: tracepoints, the watched threads' memory -> struct stall_loop, records in the ring
- * (stall.h). What a turn, a loop and a nested loop are is said in DESIGN terms by
- * src/preload/loop.c, which does the same in the process itself.
+ * (stall.h). What a turn, a loop and a nested loop are is as in src/preload/loop.c, which does the
+ * same in the process itself.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
@@ -38,7 +38,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 enum {
 	PAGE = 4096,
 	RED_ZONE = 128,
-	NAMESPACES_MAX = 8,     /* pid namespaces, one in the other */
 	CHAINED_CALLS_MAX = 16, /* structures of the outer chain */
 	SAMPLES_EVEN = 32,      /* samples at the first interval; later ones spread in proportion */
 };
