@@ -3,11 +3,11 @@
  * culprit.h - the function to blame for a set of samples.
  *
  * The culprit is the deepest function that lies on at least 80 % of the weight, from the first
- * class that has one: application, dependency, runtime library, native library (DESIGN.md section
- * 6). A function counts once in a sample, however often it recurs there. A named function is
- * preferred to a nameless one of its class. A sample whose callers could not be found abstains from
- * functions that it does not show, as long as half of all weight speaks for one. Where the weight
- * is spread over many functions, the rule itself walks up to their common caller.
+ * class that has one: application, dependency, runtime library, native library. A function counts
+ * once in a sample, however often it recurs there. A named function is preferred to a nameless one
+ * of its class. A sample whose callers could not be found abstains from functions that it does not
+ * show, as long as half of all weight speaks for one. Where the weight is spread over many
+ * functions, the rule itself walks up to their common caller.
  *
  * Tier C. Data: samples with their numbered stacks -> struct culprit.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * finding.h - what the analysis says: diagnosed problems, worst first. The model behind `holter
- * diagnose` and its JSON (DESIGN.md section 6); renderers read it and nothing else.
+ * diagnose` and its JSON; renderers read it and nothing else.
  *
  * Tier C. Data: struct recording -> struct diagnosis -> src/render.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * severity.h - how bad stalls are: DESIGN.md section 6, in one place.
+ * severity.h - how bad stalls are, in one place.
  *
  * Tier C.
  */
