@@ -178,7 +178,7 @@ def killed():
         check(tracing_files() == files, f"tracefs: {tracing_files()}, and was {files}")
     total = {key: sum(getattr(tally, key) for tally in tallies) for key in ("early", "running", "ended", "written")}
     # All phases were hit, or the case has shown little.
-    check(total["early"] > KILLS / 8 and total["running"] > KILLS / 8, f"of {KILLS}: {total}")
+    check(total["early"] > KILLS / 20 and total["running"] > KILLS / 20, f"of {KILLS}: {total}")
     return f"of {KILLS} tools {total['early']} had written nothing yet, {total['ended']} had ended; {total['written']} recordings"
 
 
