@@ -66,6 +66,7 @@ struct task_struct {
 	struct sched_entity se;
 	_Bool throttled; /* Linux 6.18 on: the quota takes the task itself off the queue */
 	char comm[16];
+	struct bpf_local_storage *bpf_storage; /* Linux 5.12 on */
 };
 
 struct bpf_iter_meta {

@@ -98,6 +98,24 @@ static __always_inline void count(__u64 *counter)
 	__sync_fetch_and_add(counter, 1);
 }
 
+/* Most threads of a machine have no storage of any program's: a load tells, and saves the call. */
+static __always_inline int has_storage(struct task_struct *task)
+{
+	return !bpf_core_field_exists(task->bpf_storage) || task->bpf_storage;
+}
+
+static __always_inline struct thread *thread_of(struct task_struct *task)
+{
+	return has_storage(task) ? bpf_task_storage_get(&threads, task, 0, 0) : NULL;
+}
+
+static __always_inline struct stall_target *target_of(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+
+	return has_storage(leader) ? bpf_task_storage_get(&targets, leader, 0, 0) : NULL;
+}
+
 static __always_inline struct stall_loop *loop_of(const struct thread *thread)
 {
 	__u32 index;
@@ -387,7 +405,7 @@ static __always_inline int is_main(struct stall_loop *loop, struct task_struct *
 static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
 	struct stall_target *target;
 	__u64 now, epoll;
@@ -398,7 +416,7 @@ static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
 	}
 	if (loop && wait != STALL_WAIT_EPOLL && loop->descriptor >= 0)
 		return 0;
-	target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	target = target_of(task);
 	if (!target)
 		return 0;
 	if (!thread)
@@ -431,7 +449,7 @@ static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
 static __always_inline int wait_ends(__s64 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
 
 	if (loop && loop->waiting)
@@ -479,7 +497,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next,
 	unsigned int prev_state)
 {
-	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, prev, 0, 0));
+	struct stall_loop *loop = loop_of(thread_of(prev));
 	__u64 now;
 
 	if (loop && !loop->waiting) {
@@ -492,7 +510,7 @@ int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_s
 			move_to(loop, STALL_SLEEPS, now);
 		}
 	}
-	loop = loop_of(bpf_task_storage_get(&threads, next, 0, 0));
+	loop = loop_of(thread_of(next));
 	if (loop && !loop->waiting) {
 		now = bpf_ktime_get_ns();
 		settle(loop, now, prev);
@@ -504,7 +522,7 @@ int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_s
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task)
 {
-	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, task, 0, 0));
+	struct stall_loop *loop = loop_of(thread_of(task));
 	__u64 now;
 
 	if (!loop || loop->waiting || loop->place != STALL_SLEEPS)
@@ -655,7 +673,7 @@ SEC("perf_event")
 int on_clock(struct bpf_perf_event_data *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
 	struct stall_target *target;
 	struct stall_sample *sample;
@@ -678,7 +696,7 @@ int on_clock(struct bpf_perf_event_data *context)
 	sample->pieces_count = 0;
 	copy_registers(task, context, sample);
 	copy_stack(sample, sample->registers[7]);
-	target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	target = target_of(task);
 	if (target && target->chase.kind == STALL_CHASE_FRAMES)
 		chase_frames(sample, &target->chase, sample->registers[6]);
 	else if (target && target->chase.kind == STALL_CHASE_CHAIN)
@@ -711,7 +729,7 @@ static __always_inline void tell_process(__u32 target, __u32 event, __u32 pid)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct stall_target *target = bpf_task_storage_get(&targets, parent->group_leader, 0, 0);
+	struct stall_target *target = target_of(parent);
 
 	if (target && target->follow && child->tgid != parent->tgid)
 		tell_process(target->id, STALL_PROCESS_FORKED, tool_number(child));
@@ -721,8 +739,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	struct stall_target *target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
-	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct stall_target *target = target_of(task);
+	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
 
 	if (!target)
@@ -738,7 +756,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	struct stall_loop *loop = loop_of(bpf_task_storage_get(&threads, task, 0, 0));
+	struct stall_loop *loop = loop_of(thread_of(task));
 
 	if (loop)
 		loop->state = task->exit_code & 0x7f ? STALL_LOOP_KILLED : STALL_LOOP_GONE;
@@ -786,7 +804,7 @@ int seed(struct bpf_iter__task *context)
 
 	if (!task)
 		return 0;
-	target = bpf_task_storage_get(&targets, task->group_leader, 0, 0);
+	target = target_of(task);
 	if (!target)
 		return 0;
 	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
