@@ -13,7 +13,7 @@ import sys
 import time
 
 import bench
-from harness import HOLTER, PROGRAMS, SKIP_STATUS, Fail, Skip, check, free_port, holter, node, program, without_holter, work_folder
+from harness import HOLTER, PROGRAMS, SKIP_STATUS, Skip, check, holter, without_holter, work_folder
 
 WINDOW_SECONDS = 1
 
