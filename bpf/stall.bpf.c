@@ -39,6 +39,8 @@ enum {
 	PAGE = 4096,
 	RED_ZONE = 128,
 	CHAINED_CALLS_MAX = 16, /* structures of the outer chain */
+	EARLY = 8,              /* part of the threshold from which on a turn is sampled */
+	LEAVE_NS = 3000000,     /* between samples of leaving, at least */
 	SAMPLES_EVEN = 32,      /* samples at the first interval; later ones spread in proportion */
 };
 
@@ -261,8 +263,8 @@ static __always_inline void begin_turn(
 	loop->minor_faults = task->min_flt;
 	loop->major_faults = task->maj_flt;
 	loop->io_calls = io_calls_of(task);
-	loop->next_sample_ns =
-		now + threshold_ns / 2; /* held back by the tool until it is a stall */
+	/* Held back by the tool until it is a stall. */
+	loop->next_sample_ns = loop->next_leave_ns = now + threshold_ns / EARLY;
 	move_to(loop, STALL_RUNS, now);
 	loop->waiting = 0;
 	loop->turn_begin_ns = now;
@@ -490,49 +492,6 @@ WAIT(ppoll, STALL_WAIT_POLL, -1)
 WAIT(select, STALL_WAIT_SELECT, -1)
 WAIT(pselect6, STALL_WAIT_SELECT, -1)
 
-/* --- the scheduler ------------------------------------------------------------------------------
- */
-
-SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next,
-	unsigned int prev_state)
-{
-	struct stall_loop *loop = loop_of(thread_of(prev));
-	__u64 now;
-
-	if (loop && !loop->waiting) {
-		now = bpf_ktime_get_ns();
-		if (preempted || !prev_state) {
-			move_to(loop, is_throttled(prev) ? STALL_THROTTLED : STALL_QUEUES, now);
-		} else {
-			loop->call = call_of(prev);
-			loop->switches++;
-			move_to(loop, STALL_SLEEPS, now);
-		}
-	}
-	loop = loop_of(thread_of(next));
-	if (loop && !loop->waiting) {
-		now = bpf_ktime_get_ns();
-		settle(loop, now, prev);
-		move_to(loop, STALL_RUNS, now);
-	}
-	return 0;
-}
-
-SEC("tp_btf/sched_wakeup")
-int BPF_PROG(on_wakeup, struct task_struct *task)
-{
-	struct stall_loop *loop = loop_of(thread_of(task));
-	__u64 now;
-
-	if (!loop || loop->waiting || loop->place != STALL_SLEEPS)
-		return 0;
-	now = bpf_ktime_get_ns();
-	settle(loop, now, NULL);
-	move_to(loop, is_throttled(task) ? STALL_THROTTLED : STALL_QUEUES, now);
-	return 0;
-}
-
 /* --- samples ------------------------------------------------------------------------------------
  */
 
@@ -669,40 +628,132 @@ static __always_inline void chase_chain(
 	}
 }
 
+/* A sample of a loop's turn without the thread's registers; null if there is no room. */
+static __always_inline struct stall_sample *begin_sample(
+	const struct stall_loop *loop, const struct thread *thread)
+{
+	struct stall_sample *sample = bpf_ringbuf_reserve(&ring, sizeof(*sample), 0);
+
+	if (!sample) {
+		count(&counts.lost_samples);
+		return NULL;
+	}
+	begin_record(&sample->record, STALL_RECORD_SAMPLE, loop, thread->loop - 1);
+	sample->turn_begin_ns = loop->turn_begin_ns;
+	sample->times = loop->times;
+	sample->pieces_count = 0;
+	sample->leaves = STALL_LEAVES_NOT;
+	sample->call = -1;
+	return sample;
+}
+
+/* The rest of it, for the thread whose registers it has and whose memory is at hand. */
+static __always_inline void finish_sample(
+	struct stall_sample *sample, struct task_struct *task, const struct stall_loop *loop)
+{
+	struct stall_target *target = target_of(task);
+
+	copy_stack(sample, sample->registers[7]);
+	if (target && target->chase.kind == STALL_CHASE_FRAMES)
+		chase_frames(sample, &target->chase, sample->registers[6]);
+	else if (target && target->chase.kind == STALL_CHASE_CHAIN)
+		chase_chain(sample, &target->chase, loop->anchor);
+	bpf_ringbuf_submit(sample, 0);
+}
+
 SEC("perf_event")
 int on_clock(struct bpf_perf_event_data *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
-	struct stall_target *target;
 	struct stall_sample *sample;
-	__u64 now, begin;
+	__u64 now;
 
 	if (!loop || !loop->turn_begin_ns || loop->state >= STALL_LOOP_GONE)
 		return 0;
 	now = bpf_ktime_get_ns();
-	begin = loop->turn_begin_ns;
 	if (now < loop->next_sample_ns)
 		return 0;
-	sample = bpf_ringbuf_reserve(&ring, sizeof(*sample), 0);
-	if (!sample) {
-		count(&counts.lost_samples);
+	loop->next_sample_ns = now + (now - loop->turn_begin_ns) / SAMPLES_EVEN;
+	sample = begin_sample(loop, thread);
+	if (!sample)
 		return 0;
-	}
-	begin_record(&sample->record, STALL_RECORD_SAMPLE, loop, thread->loop - 1);
-	sample->turn_begin_ns = begin;
-	sample->times = loop->times;
-	sample->pieces_count = 0;
 	copy_registers(task, context, sample);
-	copy_stack(sample, sample->registers[7]);
-	target = target_of(task);
-	if (target && target->chase.kind == STALL_CHASE_FRAMES)
-		chase_frames(sample, &target->chase, sample->registers[6]);
-	else if (target && target->chase.kind == STALL_CHASE_CHAIN)
-		chase_chain(sample, &target->chase, loop->anchor);
-	loop->next_sample_ns = now + (now - begin) / SAMPLES_EVEN;
-	bpf_ringbuf_submit(sample, 0);
+	finish_sample(sample, task, loop);
+	return 0;
+}
+
+/*
+ * The thread leaves its CPU in a turn that may become a stall. What passes until it is back belongs
+ * to where it is now: a collector that waits for its helpers, and goes on for a moment only, would
+ * hardly ever be met by the clock.
+ */
+static __always_inline void sample_leaving(
+	struct task_struct *task, const struct thread *thread, struct stall_loop *loop, __u64 now)
+{
+	struct stall_sample *sample;
+	struct pt_regs entered = {};
+
+	if (!loop->turn_begin_ns || now < loop->next_leave_ns || loop->state >= STALL_LOOP_GONE)
+		return;
+	loop->next_leave_ns = now + LEAVE_NS + (now - loop->turn_begin_ns) / SAMPLES_EVEN;
+	sample = begin_sample(loop, thread);
+	if (!sample)
+		return;
+	if (loop->place == STALL_SLEEPS) {
+		sample->leaves = STALL_LEAVES_SLEEPS;
+		sample->call = loop->call;
+	} else {
+		sample->leaves = STALL_LEAVES_QUEUES;
+	}
+	bpf_probe_read_kernel(&entered, sizeof(entered), (void *)bpf_task_pt_regs(task));
+	COPY_REGISTERS(sample->registers, entered);
+	finish_sample(sample, task, loop);
+}
+
+/* --- the scheduler ------------------------------------------------------------------------------
+ */
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next,
+	unsigned int prev_state)
+{
+	struct thread *thread = thread_of(prev);
+	struct stall_loop *loop = loop_of(thread);
+	__u64 now;
+
+	if (loop && !loop->waiting) {
+		now = bpf_ktime_get_ns();
+		if (preempted || !prev_state) {
+			move_to(loop, is_throttled(prev) ? STALL_THROTTLED : STALL_QUEUES, now);
+		} else {
+			loop->call = call_of(prev);
+			loop->switches++;
+			move_to(loop, STALL_SLEEPS, now);
+		}
+		sample_leaving(prev, thread, loop, now);
+	}
+	loop = loop_of(thread_of(next));
+	if (loop && !loop->waiting) {
+		now = bpf_ktime_get_ns();
+		settle(loop, now, prev);
+		move_to(loop, STALL_RUNS, now);
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *task)
+{
+	struct stall_loop *loop = loop_of(thread_of(task));
+	__u64 now;
+
+	if (!loop || loop->waiting || loop->place != STALL_SLEEPS)
+		return 0;
+	now = bpf_ktime_get_ns();
+	settle(loop, now, NULL);
+	move_to(loop, is_throttled(task) ? STALL_THROTTLED : STALL_QUEUES, now);
 	return 0;
 }
 

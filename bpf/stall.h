@@ -96,7 +96,7 @@ struct stall_loop {
 	__u32 switches; /* voluntary ones, in all: the tool sees by it whether it slept all the
 			   while */
 	__u64 place_ns; /* since when it is there */
-	__u64 next_sample_ns;
+	__u64 next_sample_ns, next_leave_ns;
 	struct stall_times times; /* of the turn, without what goes on at `place` */
 	__u64 minor_faults, major_faults, io_calls; /* the task's counters when the turn began */
 	__u64 turns, busy_ns;
@@ -127,10 +127,15 @@ struct stall_piece {
 	__u8 bytes[STALL_PIECE_BYTES];
 };
 
-/* The thread as it ran, in a turn past half the threshold. */
+/* Whether the thread was leaving its CPU just then. */
+enum stall_leaves { STALL_LEAVES_NOT, STALL_LEAVES_QUEUES, STALL_LEAVES_SLEEPS };
+
+/* The thread as it ran, in a turn that is a stall already or may become one. */
 struct stall_sample {
 	struct stall_record record;
 	__u64 turn_begin_ns;
+	__u32 leaves; /* enum stall_leaves */
+	__s32 call;   /* that it sleeps in; negative: none */
 	struct stall_times times;
 	__u64 registers[STALL_REGISTERS];
 	__u32 pieces_count, stack_length;

@@ -288,7 +288,7 @@ static void vote_on(
 	const struct stall *stall, const struct sample *samples, const char **best, double *lead_ns)
 {
 	for (size_t i = 0; i < stall->sample_count; i++) {
-		if (samples[i].record.syscall >= 0)
+		if (samples[i].record.syscall >= 0 && samples[i].on[0])
 			vote(samples[i].on, (double)samples[i].record.weight_ns, best, lead_ns);
 	}
 }
@@ -310,7 +310,7 @@ static const char *find_on(const struct stall_set *set, const struct recording *
 		for (size_t j = 0; j < stall->sample_count; j++) {
 			const struct sample *sample = &recording->samples[stall->first_sample + j];
 
-			if (sample->record.syscall < 0)
+			if (sample->record.syscall < 0 || !sample->on[0])
 				continue;
 			asleep_ns += (double)sample->record.weight_ns;
 			if (strcmp(sample->on, best) == 0)

@@ -2,8 +2,9 @@
 /*
  * held.h - samples of a turn that has not passed the threshold yet. The clock ticks but a hundred
  * times a second: if it were looked at from the threshold on, a stall that is not much longer
- * would have no stack. So a turn is sampled from its middle on, and what was copied is held until
- * the turn has become a stall, or has ended.
+ * would have no stack, and the first stack of any stall would stand for all that came before it.
+ * So a turn is sampled from early on, and what was copied is held until the turn has become a
+ * stall, or has ended.
  *
  * Tier C. Data: records of a source -> the same, a moment later.
  */
@@ -14,7 +15,7 @@
 
 #include "stall.h"
 
-enum { HELD_MAX = 4 };
+enum { HELD_MAX = 16 };
 
 struct held {
 	struct stall_sample *samples[HELD_MAX]; /* owned; of one turn, in order */

@@ -37,6 +37,13 @@ struct watch {
 	uint64_t io_calls, io_moved_ns; /* when a reading last showed new calls */
 	char holder[STALL_NAME_BYTES];  /* of the CPU */
 	struct held held;
+	/* Where the thread was when it left its CPU last: it has been away since. */
+	struct {
+		uint32_t stack; /* id; 0: it came back before it was sampled */
+		uint64_t away_ns;
+		int32_t call;
+		bool sleeps, collects;
+	} left;
 };
 
 struct watches {
@@ -288,6 +295,7 @@ static void begin_stall(struct watches *watches, struct watch *watch, const stru
 	watch->io_calls = 0;
 	watch->io_moved_ns = begin_ns;
 	watch->holder[0] = '\0';
+	watch->left.stack = 0;
 	stacks_refresh(watch->process->stacks);
 	write_stall(watch);
 }
@@ -317,9 +325,41 @@ static void read_io(struct watch *watch, const struct stall_loop *loop, uint64_t
 /* --- samples ------------------------------------------------------------------------------------
  */
 
-static void write_sample(struct watches *watches, struct watch *watch,
+static uint64_t away_of(const struct stall_times *times)
+{
+	return times->blocked + times->runqueue;
+}
+
+/* What has passed since a thread left its CPU belongs to where it was then. */
+static void settle_left(
+	struct watches *watches, struct watch *watch, const struct stall_times *times, uint64_t now)
+{
+	uint64_t away_ns = away_of(times);
+	struct record_sample sample = {
+		.stall = watch->stall.id,
+		.loop = watch->id,
+		.stack = watch->left.stack,
+		.syscall = watch->left.call,
+		.in_place = watch->left.sleeps,
+	};
+
+	watch->left.stack = 0;
+	if (!sample.stack || away_ns <= watch->left.away_ns || now <= watch->sampled_until_ns)
+		return;
+	sample.weight_ns = least(away_ns - watch->left.away_ns, now - watch->sampled_until_ns);
+	watch->sampled_until_ns += sample.weight_ns;
+	sample.time_ns = watch->sampled_until_ns;
+	if (watch->left.collects)
+		watch->gc_ns += sample.weight_ns;
+	watch->stall.samples++;
+	writer_sample(watch->process->writer, &sample);
+	watches->figures.samples++;
+}
+
+/* Returns the stack's id. */
+static uint32_t write_sample(struct watches *watches, struct watch *watch,
 	const struct unwind_sample *unwound, uint64_t time_ns, const struct stall_times *times,
-	const struct asleep *asleep)
+	const struct asleep *asleep, bool *ret_collects)
 {
 	struct attached *process = watch->process;
 	uint64_t cpu_ns = cpu_of(times, time_ns - watch->stall.begin_ns);
@@ -327,29 +367,30 @@ static void write_sample(struct watches *watches, struct watch *watch,
 		.stall = watch->stall.id,
 		.loop = watch->id,
 		.time_ns = time_ns,
-		.weight_ns =
-			time_ns > watch->sampled_until_ns ? time_ns - watch->sampled_until_ns : 0,
 		.cpu_ns = cpu_ns > watch->sampled_cpu_ns ? cpu_ns - watch->sampled_cpu_ns : 0,
 		.syscall = asleep && asleep->call >= 0 ? (int32_t)asleep->call : -1,
 		.in_place = asleep != NULL,
 	};
 	char on[WAITS_ON_MAX];
-	bool collects = false;
 
+	settle_left(watches, watch, times, time_ns);
+	sample.weight_ns =
+		time_ns > watch->sampled_until_ns ? time_ns - watch->sampled_until_ns : 0;
 	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
 	watch->sampled_until_ns = time_ns;
 	watch->sampled_cpu_ns = cpu_ns;
-	sample.stack = stacks_record(process->stacks, process->writer, unwound, &collects);
+	sample.stack = stacks_record(process->stacks, process->writer, unwound, ret_collects);
 	if (asleep)
 		sample.on = writer_string(
 			process->writer, on, waits_on(process->pid, asleep, on, sizeof(on)));
-	if (collects)
+	if (*ret_collects)
 		watch->gc_ns += sample.weight_ns;
 	if (!sample.stack)
 		writer_lost(process->writer, LOSS_SAMPLE_STACK, 1, 0);
 	watch->stall.samples++;
 	watches->figures.samples++;
 	writer_sample(process->writer, &sample);
+	return sample.stack;
 }
 
 /* A sample of the source's: the thread ran. */
@@ -364,6 +405,8 @@ static void take_sample(struct watches *watches, struct watch *watch, const stru
 		.length = taken->stack_length,
 		.slots = watches->slots,
 	};
+	bool collects = false;
+	uint32_t stack;
 
 	if (taken->stack_length < STACK_WORD) {
 		watch->stall.samples_missed++;
@@ -381,8 +424,16 @@ static void take_sample(struct watches *watches, struct watch *watch, const stru
 	if (lang && lang->ops->capture_asleep)
 		unwound.slot_count = lang->ops->capture_asleep(
 			lang->state, loop->own_tid, watches->slots, ASLEEP_SLOTS_MAX);
-	write_sample(watches, watch, &unwound, taken->record.time_ns, &taken->times, NULL);
+	stack = write_sample(
+		watches, watch, &unwound, taken->record.time_ns, &taken->times, NULL, &collects);
 	stacks_patch(stacks, NULL, 0);
+	if (taken->leaves == STALL_LEAVES_NOT)
+		return;
+	watch->left.stack = stack;
+	watch->left.away_ns = away_of(&taken->times);
+	watch->left.sleeps = taken->leaves == STALL_LEAVES_SLEEPS;
+	watch->left.call = taken->call;
+	watch->left.collects = collects;
 }
 
 /* Makes the stall of this turn the one in progress, with what was sampled before it was one. */
@@ -405,6 +456,7 @@ static void take_asleep(struct watches *watches, struct watch *watch, const stru
 	struct stall_times times;
 	struct asleep asleep;
 	uint64_t start, end, now;
+	bool collects = false;
 
 	if (!loop->tid || asleep_look(process->pid, loop->tid, &asleep) ||
 		asleep.call == ASLEEP_RUNNING)
@@ -420,7 +472,7 @@ static void take_asleep(struct watches *watches, struct watch *watch, const stru
 	if (word(&loop->turn_begin_ns) != watch->stall.begin_ns)
 		return;
 	unwound = asleep_sample(&asleep, &watches->copy);
-	write_sample(watches, watch, &unwound, now, &times, &asleep);
+	write_sample(watches, watch, &unwound, now, &times, &asleep, &collects);
 }
 
 /* --- records ------------------------------------------------------------------------------------
@@ -432,6 +484,7 @@ static void end_stall(struct watches *watches, struct watch *watch, const struct
 	uint64_t now = ended->record.time_ns;
 
 	enter_stall(watches, watch, loop, ended->begin_ns, now);
+	settle_left(watches, watch, &ended->times, now);
 	account(watch, &ended->times, now - ended->begin_ns);
 	follow_io(watch, ended->io_calls, now);
 	watch->stall.minor_faults = ended->minor_faults;

@@ -116,10 +116,11 @@ def no_congestion():
 
 
 COLLECTING = """
-const keep = [];
-function fillCache() {  // what lives for long and is small makes collections long
-  for (let i = 0; i < 400000; i++) keep.push({ key: 'k' + i, value: [i, i + 1] });
-  if (keep.length > 1200000) keep.length = 0;
+const keep = [];  // what lives for long and is small makes collections long
+for (let i = 0; i < 1000000; i++) keep.push({ key: 'k' + i, value: [i, i + 1] });
+function fillCache() {
+  for (let i = 0; i < 50000; i++) keep[i] = { key: 'k' + i, value: [i, i + 1] };
+  gc();
   return 'ok';
 }
 require('http').createServer((request, response) => {
@@ -134,7 +135,8 @@ def collecting():
     with work_folder() as folder:
         (folder / "server.js").write_text(COLLECTING)
         port, recording = free_port(), folder / "node.holter"
-        with Server(under_holter([node(), folder / "server.js"], recording), folder, {"PORT": str(port)}, port):
+        with Server(under_holter([node(), "--expose-gc", folder / "server.js"], recording), folder, {"PORT": str(port)},
+                    port):
             load(port, SECONDS, root=40, slow=3)
         first = severe(diagnose(recording))[0]
         shares = first["stall"]["shares"]
