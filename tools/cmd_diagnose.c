@@ -51,6 +51,7 @@ struct request {
 	struct load_options load;
 	struct text_options text;
 	const char *output;
+	char root[64]; /* of the process, where its scripts are */
 	bool json, exit_code, is_live;
 };
 
@@ -197,7 +198,6 @@ static enum exit_status judge_live(
 	const struct command *command, struct request *request, const char *path)
 {
 	enum exit_status status;
-	char root[64];
 
 	request->attaching.options.out = path;
 	if (!request->attaching.options.duration_ns)
@@ -206,8 +206,9 @@ static enum exit_status judge_live(
 	if (status != STATUS_OK)
 		return status;
 	/* Its scripts may be in a container. */
-	snprintf(root, sizeof(root), "/proc/%d/root", (int)request->attaching.options.pid);
-	request->load.root = root;
+	snprintf(request->root, sizeof(request->root), "/proc/%d/root",
+		(int)request->attaching.options.pid);
+	request->load.root = request->root;
 	return judge(command, request, path);
 }
 
