@@ -56,7 +56,6 @@ struct thread {
 	__u32 loop; /* index + 1; 0: it is none yet */
 	__s32 candidate;
 	__u32 waits; /* on the candidate, in a row */
-	__u32 wait;  /* enum stall_wait */
 	__u64 first_wait_ns;
 	__u64 epoll; /* identity of the candidate's file */
 };
@@ -209,8 +208,6 @@ static __always_inline void settle(struct stall_loop *loop, __u64 now, struct ta
 	switch (loop->place) {
 	case STALL_SLEEPS:
 		loop->times.blocked += passed;
-		if (loop->call < 0)
-			loop->times.fault += passed;
 		break;
 	case STALL_THROTTLED:
 		loop->times.throttled += passed;
@@ -374,7 +371,7 @@ static __always_inline void set_main(
 
 /* Counts waits on one descriptor in a row. poll and select share one: a loop may use both. */
 static __always_inline void consider(
-	struct thread *thread, __u32 wait, __s32 descriptor, __u64 epoll, __u64 now)
+	struct thread *thread, __s32 descriptor, __u64 epoll, __u64 now)
 {
 	if (thread->waits && thread->candidate == descriptor && thread->epoll == epoll) {
 		thread->waits++;
@@ -382,7 +379,6 @@ static __always_inline void consider(
 	}
 	thread->candidate = descriptor;
 	thread->epoll = epoll;
-	thread->wait = wait;
 	thread->first_wait_ns = now;
 	thread->waits = 1;
 }
@@ -433,7 +429,7 @@ static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
 		end_turn(loop, thread->loop - 1, task, now);
 		return 0;
 	}
-	consider(thread, wait, descriptor, epoll, now);
+	consider(thread, descriptor, epoll, now);
 	if (wait == STALL_WAIT_EPOLL ? thread->waits < 2 || loop
 				     : !target->listens || thread->waits < STALL_WAITS_TO_BELIEVE)
 		return 0;
@@ -729,7 +725,6 @@ int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_s
 			move_to(loop, is_throttled(prev) ? STALL_THROTTLED : STALL_QUEUES, now);
 		} else {
 			loop->call = call_of(prev);
-			loop->switches++;
 			move_to(loop, STALL_SLEEPS, now);
 		}
 		sample_leaving(prev, thread, loop, now);

@@ -74,7 +74,7 @@ enum stall_place {
 
 /* Where the time of a turn went, nanoseconds. What is in none of these was spent on a CPU. */
 struct stall_times {
-	__u64 blocked, fault, runqueue, throttled; /* fault: asleep, in no system call */
+	__u64 blocked, runqueue, throttled; /* runqueue has the throttled time in it */
 	__u64 queue_longest;
 	char holder[STALL_NAME_BYTES]; /* who had the CPU at the end of the longest time in the
 					  queue */
@@ -93,8 +93,6 @@ struct stall_loop {
 	__u32 ready;
 	__s32 call; /* system call that it sleeps in; negative: none */
 	__u32 place;
-	__u32 switches; /* voluntary ones, in all: the tool sees by it whether it slept all the
-			   while */
 	__u64 place_ns; /* since when it is there */
 	__u64 next_sample_ns, next_leave_ns;
 	struct stall_times times; /* of the turn, without what goes on at `place` */

@@ -196,11 +196,8 @@ static void settle(struct follow *follow, const struct usage *usage, const struc
 	/* A throttled thread stays on its run queue. */
 	times->throttled =
 		least(grown(follow->base.throttled_ns, usage->throttled_ns), times->runqueue);
-	if (at->call == ASLEEP_RUNNING && follow->at.call == ASLEEP_RUNNING)
-		return;
-	times->blocked += asleep;
-	if (at->call == ASLEEP_BLOCKED || follow->at.call == ASLEEP_BLOCKED)
-		times->fault += asleep;
+	if (at->call != ASLEEP_RUNNING || follow->at.call != ASLEEP_RUNNING)
+		times->blocked += asleep;
 }
 
 static void take_samples(struct follow *follow, const struct follow_settings *settings)
