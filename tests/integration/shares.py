@@ -115,9 +115,12 @@ def starved():
 @uses_node
 def throttled():
     """a process out of its quota is throttled"""
+    # On one CPU: the group's account adds up what each CPU was throttled.
     with group(group_version_1) as cgroup:
-        found, truth = measured({"root": 2, "hash": 1}, entering(cgroup), {"GROUP": str(cgroup)})
-    return compare(found, "throttled", truth["throttled"])
+        before = [program("taskset"), "-c", str(one_cpu()), *entering(cgroup)]
+        found, truth = measured({"root": 2, "hash": 1}, before, {"GROUP": str(cgroup)})
+    # From inside, Holter's own thread is out of the quota as well, and looks at the account late.
+    return compare(found, "throttled", truth["throttled"], SLACK if MODE == "attach" else 0.15)
 
 
 run_cases(on_cpu, blocked, starved, throttled)
