@@ -30,18 +30,17 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "copy.h"
 #include "kernel.h"
 #include "stall.h"
+#include "task.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum {
-	PAGE = 4096,
-	RED_ZONE = 128,
-	CHAINED_CALLS_MAX = 16, /* structures of the outer chain */
-	EARLY = 8,              /* part of the threshold from which on a turn is sampled */
-	LEAVE_NS = 3000000,     /* between samples of leaving, at least */
-	SAMPLES_EVEN = 32,      /* samples at the first interval; later ones spread in proportion */
+	EARLY = 8,          /* part of the threshold from which on a turn is sampled */
+	LEAVE_NS = 3000000, /* between samples of leaving, at least */
+	SAMPLES_EVEN = 32,  /* samples at the first interval; later ones spread in proportion */
 };
 
 /* Set before loading. */
@@ -127,72 +126,14 @@ static __always_inline struct stall_loop *loop_of(const struct thread *thread)
 	return bpf_map_lookup_elem(&loops, &index);
 }
 
-/* --- identities --------------------------------------------------------------------------------
- */
-
-/* The thread's number in the pid namespace at a level; 0: the namespace is another one. */
-static __always_inline __u32 number_at(struct task_struct *task, __u32 level, __u32 namespace_inode)
-{
-	struct pid *pid = task->thread_pid;
-	struct upid upid;
-	struct pid_namespace *space;
-	__u64 at;
-
-	if (!pid || pid->level < level)
-		return 0;
-	at = (__u64)pid + bpf_core_field_offset(struct pid, numbers) +
-	     (__u64)level * bpf_core_type_size(struct upid);
-	if (bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
-		    (void *)(at + bpf_core_field_offset(struct upid, nr))) ||
-		bpf_probe_read_kernel(&space, sizeof(space),
-			(void *)(at + bpf_core_field_offset(struct upid, ns))))
-		return 0;
-	if (namespace_inode && BPF_CORE_READ(space, ns.inum) != namespace_inode)
-		return 0;
-	return upid.nr;
-}
-
 /* The thread's number for the tool. */
 static __always_inline __u32 tool_number(struct task_struct *task)
 {
 	return number_at(task, own_pid_level, own_pid_namespace);
 }
 
-/* The thread's number in its own pid namespace. */
-static __always_inline __u32 own_number(struct task_struct *task)
-{
-	struct pid *pid = task->thread_pid;
-
-	return pid ? number_at(task, pid->level, 0) : 0;
-}
-
-/* Which open file a descriptor of the task stands for; 0: none. */
-static __always_inline __u64 file_of(struct task_struct *task, __s32 descriptor)
-{
-	struct fdtable *table = task->files->fdt;
-	struct file **files, *file = NULL;
-
-	if (!table || descriptor < 0 || (__u32)descriptor >= table->max_fds)
-		return 0;
-	files = table->fd;
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)descriptor))
-		return 0;
-	return (__u64)file;
-}
-
 /* --- where the time goes ------------------------------------------------------------------------
  */
-
-/* Whether the quota of its group keeps a runnable task from the CPU. */
-static __always_inline int is_throttled(struct task_struct *task)
-{
-	if (bpf_core_field_exists(task->throttled) && task->throttled)
-		return 1;
-	if (bpf_core_field_exists(struct cfs_rq, throttle_count) &&
-		bpf_core_field_exists(task->se.cfs_rq))
-		return task->se.cfs_rq->throttle_count > 0;
-	return 0;
-}
 
 static __always_inline void move_to(struct stall_loop *loop, __u32 place, __u64 now)
 {
@@ -222,25 +163,8 @@ static __always_inline void settle(struct stall_loop *loop, __u64 now, struct ta
 	}
 }
 
-/* The system call that a task is in, or -1. */
-static __always_inline __s32 call_of(struct task_struct *task)
-{
-	struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
-	__s64 call = -1;
-
-	bpf_probe_read_kernel(&call, sizeof(call), &registers->orig_rax);
-	return (__s32)call;
-}
-
 /* --- turns --------------------------------------------------------------------------------------
  */
-
-static __always_inline __u64 io_calls_of(struct task_struct *task)
-{
-	if (!bpf_core_field_exists(task->ioac.syscr))
-		return 0;
-	return task->ioac.syscr + task->ioac.syscw;
-}
 
 static __always_inline void begin_record(
 	struct stall_record *record, __u32 kind, const struct stall_loop *loop, __u32 index)
@@ -490,139 +414,6 @@ WAIT(pselect6, STALL_WAIT_SELECT, -1)
 
 /* --- samples ------------------------------------------------------------------------------------
  */
-
-/* In DWARF's order. A macro, because the verifier wants to see each field of a context read as
- * such. */
-#define COPY_REGISTERS(to, from)                                                                   \
-	do {                                                                                       \
-		(to)[0] = (from).rax;                                                              \
-		(to)[1] = (from).rdx;                                                              \
-		(to)[2] = (from).rcx;                                                              \
-		(to)[3] = (from).rbx;                                                              \
-		(to)[4] = (from).rsi;                                                              \
-		(to)[5] = (from).rdi;                                                              \
-		(to)[6] = (from).rbp;                                                              \
-		(to)[7] = (from).rsp;                                                              \
-		(to)[8] = (from).r8;                                                               \
-		(to)[9] = (from).r9;                                                               \
-		(to)[10] = (from).r10;                                                             \
-		(to)[11] = (from).r11;                                                             \
-		(to)[12] = (from).r12;                                                             \
-		(to)[13] = (from).r13;                                                             \
-		(to)[14] = (from).r14;                                                             \
-		(to)[15] = (from).r15;                                                             \
-		(to)[16] = (from).rip;                                                             \
-	} while (0)
-
-static __always_inline void copy_registers(
-	struct task_struct *task, struct bpf_perf_event_data *context, struct stall_sample *sample)
-{
-	struct pt_regs entered = {};
-
-	/* In the kernel (highest bit) the thread's own registers are those that it entered with. */
-	if ((__s64)context->regs.rip < 0) {
-		bpf_probe_read_kernel(&entered, sizeof(entered), (void *)bpf_task_pt_regs(task));
-		COPY_REGISTERS(sample->registers, entered);
-	} else {
-		COPY_REGISTERS(sample->registers, context->regs);
-	}
-}
-
-/* Page by page: what lies behind the stack's last page is not readable. */
-static __always_inline void copy_stack(struct stall_sample *sample, __u64 sp)
-{
-	__u64 start = sp - RED_ZONE;
-	__u32 length = PAGE - (start & (PAGE - 1));
-
-	sample->stack_start = start;
-	sample->stack_length = 0;
-	if (bpf_probe_read_user(sample->stack, length, (void *)start))
-		return;
-	for (int i = 0; i < STALL_STACK_BYTES / PAGE - 1; i++) {
-		/* The compiler knows the limit and would drop the check, which the verifier needs.
-		 */
-		barrier_var(length);
-		if (length > STALL_STACK_BYTES - PAGE ||
-			bpf_probe_read_user(sample->stack + length, PAGE, (void *)(start + length)))
-			break;
-		length += PAGE;
-	}
-	sample->stack_length = length;
-}
-
-/* Copies a piece of memory. Returns 0, or -1 if there is no room or it cannot be read. */
-static __always_inline int copy_piece(struct stall_sample *sample, __u64 address)
-{
-	__u32 i = sample->pieces_count, length = PAGE - (address & (PAGE - 1));
-	struct stall_piece *piece;
-
-	if (i >= STALL_PIECES)
-		return -1;
-	piece = &sample->pieces[i];
-	if (bpf_probe_read_user(piece->bytes, STALL_PIECE_BYTES, (void *)address)) {
-		/* Perhaps the page after it is none. */
-		if (length >= STALL_PIECE_BYTES)
-			return -1;
-		__builtin_memset(piece->bytes, 0, STALL_PIECE_BYTES);
-		if (bpf_probe_read_user(piece->bytes, length, (void *)address))
-			return -1;
-	}
-	piece->address = address;
-	sample->pieces_count = i + 1;
-	return 0;
-}
-
-static __always_inline __u64 user_word(__u64 address)
-{
-	__u64 word = 0;
-
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
-}
-
-static __always_inline int is_tagged(__u64 word)
-{
-	return (word & 3) == 1;
-}
-
-static __always_inline void chase_frames(
-	struct stall_sample *sample, const struct stall_chase *chase, __u64 fp)
-{
-	for (int i = 0; i < STALL_PIECES; i++) {
-		__u64 object = user_word(fp + (__s64)chase->object), next;
-
-		if (is_tagged(object) && is_tagged(user_word(fp + (__s64)chase->witness)))
-			copy_piece(sample, object - 1);
-		next = user_word(fp);
-		if (next <= fp)
-			break;
-		fp = next;
-	}
-}
-
-static __always_inline void chase_chain(
-	struct stall_sample *sample, const struct stall_chase *chase, __u64 anchor)
-{
-	__u64 at, outer;
-
-	if (!anchor || copy_piece(sample, anchor + chase->first))
-		return;
-	at = user_word(anchor + chase->first);
-	if (chase->has_outer) {
-		outer = at;
-		at = user_word(outer + chase->outer_first);
-		for (int i = 0; i < CHAINED_CALLS_MAX && outer; i++) {
-			if (copy_piece(sample, outer))
-				break;
-			outer = user_word(outer + chase->outer_next);
-		}
-	}
-	for (int i = 0; i < STALL_PIECES && at; i++) {
-		if (copy_piece(sample, at))
-			break;
-		at = user_word(at + chase->next);
-	}
-}
 
 /* A sample of a loop's turn without the thread's registers; null if there is no room. */
 static __always_inline struct stall_sample *begin_sample(
