@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -24,6 +23,7 @@
 #include "capability.h"
 #include "command.h"
 #include "doctor.h"
+#include "tracefs.h"
 
 /* The inode of the first user namespace (PROC_USER_INIT_INO, include/linux/proc_ns.h). */
 static const uint64_t first_user_namespace = 0xEFFFFFFD;
@@ -259,45 +259,34 @@ static void look_at_perf(const struct subject *subject, struct doctor_answer *re
 			level);
 }
 
-static const char tracepoint[] = "events/syscalls/sys_enter_epoll_wait/id";
-
-/* The tracepoint on a mount that stands nowhere in the tree of folders (fsmount(2)). */
-static int attempt_detached(void)
+static int attempt_tracepoint(void)
 {
-	int context = (int)syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC), mount;
+	int tracefs = tracefs_open(), event;
 
-	if (context < 0 || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
-	return mount < 0 || openat(mount, tracepoint, O_RDONLY | O_CLOEXEC) < 0 ? -errno : 0;
+	if (tracefs < 0)
+		return tracefs;
+	event = tracefs_event(tracefs, "syscalls/sys_enter_epoll_wait");
+	return event < 0 ? event : 0;
 }
 
 static void look_at_tracepoints(const struct subject *subject, struct doctor_answer *ret)
 {
-	static const char *const mounts[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-	const char *reason = "is not mounted";
-	char path[128], id[16];
+	const char *place = tracefs_place();
+	const char *reason = place || errno != ENOENT ? "may not be read" : "is not mounted";
+	int result = doctor_try(attempt_tracepoint);
 
 	(void)subject;
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
-		snprintf(path, sizeof(path), "%s/%s", mounts[i], tracepoint);
-		if (doctor_read(path, NULL, id, sizeof(id))) {
-			doctor_ok(ret, "those of system calls are in %s", mounts[i]);
-			return;
-		}
-		if (errno != ENOENT)
-			reason = "may not be read";
-		snprintf(path, sizeof(path), "%s/events", mounts[i]);
-		if (access(path, F_OK) == 0)
-			reason = "has none of system calls";
-	}
-	if (doctor_try(attempt_detached) == 0)
+	if (place && result == -ENOENT)
+		reason = "has none of system calls";
+	if (result < 0)
+		doctor_limit(ret, DOCTOR_NO, LIMIT_NO_TRACEFS, "tracefs %s", reason);
+	else if (place)
+		doctor_ok(ret, "those of system calls are in %s", place);
+	else
 		doctor_ok(ret,
 			"tracefs %s; it can be mounted for the time of attaching, where "
 			"nobody sees it",
 			reason);
-	else
-		doctor_limit(ret, DOCTOR_NO, LIMIT_NO_TRACEFS, "tracefs %s", reason);
 }
 
 static void look_at_yama(const struct subject *subject, struct doctor_answer *ret)

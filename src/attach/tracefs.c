@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,23 +25,33 @@ static int open_detached(void)
 	return fd;
 }
 
-int tracefs_open(void)
+const char *tracefs_place(void)
 {
+	static const char *const events[] = {
+		"/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"};
 	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+	struct stat status;
+	int reason = ENOENT;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		/* access(2) would ask for the real user, without capabilities. */
-		int events = openat(fd, "events", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		if (events >= 0) {
-			close(events);
-			return fd;
-		}
-		if (fd >= 0)
-			close(fd);
+		if (stat(events[i], &status) == 0)
+			return places[i];
+		if (errno != ENOENT)
+			reason = errno;
 	}
-	return open_detached();
+	errno = reason;
+	return NULL;
+}
+
+int tracefs_open(void)
+{
+	const char *place = tracefs_place();
+	int fd;
+
+	if (!place)
+		return open_detached();
+	fd = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int tracefs_event(int tracefs, const char *event)
