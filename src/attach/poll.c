@@ -427,6 +427,8 @@ static void try_perf(struct source *source, pid_t pid)
 	traps_init(&traps, pid);
 	error = traps_set(&traps, &nowhere, 1);
 	traps_done(&traps);
+	if (error == -ESRCH) /* a child that has ended says nothing of the others */
+		return;
 	if (error && source->following.traps) {
 		source->following.traps = source->following.clock = false;
 		complain(source,
@@ -441,7 +443,7 @@ static void try_perf(struct source *source, pid_t pid)
 	stack_clock_init(&clock);
 	error = stack_clock_open(&clock, pid, source->settings.interval_ns);
 	stack_clock_close(&clock);
-	if (error) {
+	if (error && error != -ESRCH) {
 		source->following.clock = false;
 		complain(source, "not observed: stacks of a thread that runs", error);
 	}
@@ -454,9 +456,11 @@ static int poll_add(struct source *source, pid_t pid, int pidfd, const struct st
 	int error = asleep_look(pid, (uint32_t)pid, &at);
 
 	(void)pidfd;
+	if (error == -ENOENT || error == -ESRCH)
+		return -ESRCH;
 	if (error) {
 		complain(source, "where the threads of the process are", error);
-		return error == -ENOENT ? -ESRCH : error;
+		return error;
 	}
 	for (size_t i = 0; i < PROCESSES_MAX && !process; i++) {
 		if (!source->processes[i].followed.pid)

@@ -161,12 +161,10 @@ def zombie():
             ended.wait()
 
 
-@uses_node
-def becomes_another():
-    """one that becomes another program is named anew, and that one's stalls are its own"""
+def becomes(*options):
     with serving("/usr/bin/python3", SERVERS / "life.py", node(), SERVERS / "life.js", "stalls") as (server, folder, _):
         path = folder / "x.holter"
-        tool = begin(server.process.pid, path, "6s")
+        tool = begin(server.process.pid, path, "6s", *options)
         is_recording(path)
         time.sleep(1)
         os.kill(server.process.pid, signal.SIGUSR2)
@@ -174,8 +172,20 @@ def becomes_another():
         check("runs another program" in said, f"says {said!r}")
         found = blames(path, "waitForLock")
         check(found["recording"]["runtime"].startswith("node "), f"takes it for {found['recording']['runtime']}")
-        names = [name for name, _, _ in observed(path)]
-        check("python3" in names and "node" in names, f"saw {names}")
+        return [name for name, _, _ in observed(path)]
+
+
+@uses_node
+def becomes_another():
+    """one that becomes another program is named anew, and that one's stalls are its own"""
+    names = becomes()
+    check("python3" in names and "node" in names, f"saw {names}")
+
+
+@uses_node
+def becomes_another_by_poll():
+    """the same without eBPF, which sees no short turns"""
+    check("node" in becomes("--method=poll"), "the new program's thread is not there")
 
 
 @uses_node
@@ -199,6 +209,22 @@ def children():
         for path in (with_children, without):
             others = [(finding["culprit"] or {}).get("function") for finding in diagnose(path)["findings"]]
             check("waitForLock" not in others, f"{path.name} has the stalls of a worker: {others}")
+
+
+@uses_node
+def children_by_poll():
+    """the same without eBPF, and not a word about what only ran for a moment"""
+    with life("cluster") as (server, folder, _):
+        path = folder / "x.holter"
+        tool = begin(server.process.pid, path, "14s", "--children", "--method=poll")
+        is_recording(path)
+        os.kill(server.process.pid, signal.SIGUSR2)
+        said = finish(tool)
+        own = sorted(folder.glob("x.holter.*"))
+        check(len(own) == 3, f"of three workers, and of `true`: {own}")
+        for one in own:
+            blames(one, "waitForLock")
+        check("threads of the process" not in said and "perf" not in said, f"says {said!r}")
 
 
 def visit(port):
@@ -387,6 +413,6 @@ def bad_words():
         check(0.4 < seconds < 3, f"watched for {seconds} s, not half a second")
 
 
-run_cases(ends, is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped, zombie, becomes_another, children,
-          nginx_workers, threads_end, native_threads, preloaded_already, two_tools, interrupted, terminated,
-          interrupted_diagnosis, full_disk, bad_words)
+run_cases(ends, is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped, zombie, becomes_another, becomes_another_by_poll,
+          children, children_by_poll, nginx_workers, threads_end, native_threads, preloaded_already, two_tools, interrupted,
+          terminated, interrupted_diagnosis, full_disk, bad_words)
