@@ -5,6 +5,9 @@
  *
  *     visitors redis|http PORT CONNECTIONS REQUESTS [RATE]
  *
+ * Without a rate it never sleeps: what a server spends on waking its visitors depends on how deep
+ * their CPU sleeps just then, and is not the server's.
+ *
  * With a RATE (a second), each request has the time at which it is due, and its latency counts from
  * there, also where no connection was free: a server that stops for a while delays all the requests
  * of that while, and not one for each connection. Prints the median, the 99th and the 99.9th
@@ -109,12 +112,14 @@ static size_t send_due(
 	return sent;
 }
 
+/* Until then at most; UINT64_MAX: however long it takes. */
 static void wait_for_answers(size_t connections, uint64_t until_ns)
 {
 	uint64_t now = now_ns(), left = until_ns > now ? until_ns - now : 0;
 	struct timespec timeout = {(time_t)(left / SECOND_NS), (long)(left % SECOND_NS)};
 
-	if (ppoll(visitors, connections, until_ns ? &timeout : NULL, NULL) < 0 && errno != EINTR)
+	if (ppoll(visitors, connections, until_ns == UINT64_MAX ? NULL : &timeout, NULL) < 0 &&
+		errno != EINTR)
 		fail("ppoll");
 }
 
@@ -125,14 +130,14 @@ static void run(size_t connections, size_t requests, double rate, uint64_t *ret_
 
 	while (answered < requests) {
 		bool all_busy = true;
+		uint64_t until_ns = rate > 0 ? UINT64_MAX : 0;
 
 		sent = send_due(connections, sent, requests, begin_ns, rate);
 		for (size_t i = 0; i < connections; i++)
 			all_busy = all_busy && due_ns[i];
-		wait_for_answers(connections,
-			rate > 0 && !all_busy && sent < requests
-				? begin_ns + (uint64_t)((double)sent / rate * SECOND_NS)
-				: 0);
+		if (rate > 0 && !all_busy && sent < requests)
+			until_ns = begin_ns + (uint64_t)((double)sent / rate * SECOND_NS);
+		wait_for_answers(connections, until_ns);
 		for (size_t i = 0; i < connections; i++) {
 			if (!visitors[i].revents)
 				continue;
