@@ -58,11 +58,12 @@ def counting():
 
 
 def threads(pid):
-    """The threads of a process by name, each with how often it has been switched out."""
+    """The threads of a process by name, each with how often it has gone to sleep. Who loses its CPU to another on a busy machine
+    does not wake for that."""
     found = {}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        switches = re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())
-        found.setdefault((task / "comm").read_text().strip(), []).append(sum(map(int, switches)))
+        sleeps = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M)[1]
+        found.setdefault((task / "comm").read_text().strip(), []).append(int(sleeps))
     return found
 
 
