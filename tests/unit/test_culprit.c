@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_culprit.c - who is to blame, what is one finding, and how sure that is: on recordings made
+ * by hand. */
+#include "suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "finding.h"
+#include "judged.h"
+#include "made.h"
+
+/* The bank's crypto case: the application's function is to blame, not the library's below it. */
+START_TEST(culprit_is_the_deepest_application_function)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 20; i++)
+		made_plain(recording, i * 400, 150,
+			"sha512!/usr/bin/node PBKDF2Job!/usr/bin/node "
+			"pbkdf2Sync@node:internal/crypto/pbkdf2:62 "
+			"hashPassword@/app/server.js:8 login@/app/server.js:12 " NODE_ROOTS,
+			11, -1);
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_int_eq(finding->kind, FINDING_STALL);
+	ck_assert_int_eq(finding->cause, CAUSE_ON_CPU);
+	ck_assert_int_eq(finding->severity, SEVERITY_CRITICAL);
+	ck_assert_str_eq(finding->culprit.function, "hashPassword");
+	ck_assert_str_eq(finding->culprit.file, "/app/server.js");
+	ck_assert_uint_eq(finding->culprit.line, 8);
+	ck_assert_uint_eq(finding->culprit.function_line, 7);
+	ck_assert_ptr_null(finding->culprit.module);
+	ck_assert_uint_eq(finding->culprit.depth, 3);
+	ck_assert_double_eq_tol(finding->culprit.share, 1, 1e-9);
+	ck_assert_double_eq_tol(finding->culprit.share_of_kind, 1, 1e-9);
+	ck_assert_double_gt(finding->confidence, 0.95);
+	ck_assert_str_eq(finding->summary,
+		"hashPassword (server.js:8) held the event loop 30 % of the time");
+	ck_assert_uint_eq(finding->stall.count, 20);
+	ck_assert_double_eq_tol(finding->stall.total_ms, 3000, 1e-6);
+	ck_assert_double_eq_tol(finding->stall.lost_share, 0.3, 1e-9);
+	ck_assert_ptr_null(finding->stall.syscall);
+	ck_assert_ptr_eq(finding->loop, recording->loops[0]);
+}
+END_TEST
+
+START_TEST(classes_are_tried_in_order)
+{
+	static const struct {
+		const char *stack, *expected;
+		enum frame_class frame_class;
+	} cases[] = {
+		{"f!/usr/bin/node g@node:fs:3 parse@/app/node_modules/xml/x.js:9 " NODE_ROOTS,
+			"parse", CLASS_DEPENDENCY},
+		{"f!/usr/bin/node readSync@node:fs:3 " NODE_ROOTS, "readSync", CLASS_RUNTIME},
+		{"mark!/usr/bin/node CollectGarbage!/usr/bin/node uv_run!/usr/bin/node", "mark",
+			CLASS_NATIVE_LIBRARY},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct finding *finding;
+
+		begin_node();
+		for (int j = 0; j < 3; j++)
+			made_plain(recording, j * 1000, 100, cases[i].stack, 5, -1);
+		finding = diagnose_first();
+		ck_assert_str_eq(finding->culprit.function, cases[i].expected);
+		ck_assert_int_eq(finding->culprit.frame_class, cases[i].frame_class);
+		finish();
+	}
+}
+END_TEST
+
+START_TEST(recursion_counts_once_and_the_line_is_the_heaviest)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 4; i++) {
+		made_stall(recording, i * 1000, 100, 100);
+		made_sample(recording,
+			"walk@/app/t.js:5 walk@/app/t.js:9 walk@/app/t.js:9 " NODE_ROOTS, 20, -1);
+		made_sample(recording, "walk@/app/t.js:7 walk@/app/t.js:9 " NODE_ROOTS, 30, -1);
+		made_sample(recording, "walk@/app/t.js:7 " NODE_ROOTS, 50, -1);
+	}
+	/* A function's declaration is one line, whatever line it is at. */
+	for (size_t i = 0; i < recording->stack_count; i++) {
+		for (size_t j = 0; j < recording->stacks[i]->count; j++) {
+			struct frame *frame = &recording->stacks[i]->frames[j];
+
+			if (frame->function && strcmp(frame->function->name, "walk") == 0)
+				((struct function *)frame->function)->line = 4;
+			/* The heaviest stack is at another place of line 7. */
+			if (recording->stacks[i]->count == 4)
+				frame->column = 9;
+		}
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "walk");
+	ck_assert_uint_eq(finding->culprit.line, 7);
+	ck_assert_uint_eq(finding->culprit.column, 9);
+	ck_assert_uint_eq(finding->culprit.function_line, 4);
+	ck_assert_double_eq_tol(finding->culprit.share, 1, 1e-9);
+}
+END_TEST
+
+/* Anonymous functions, and methods of one name, are told apart by where they are declared: code
+ * that was made small has one line. */
+START_TEST(one_name_may_be_several_functions)
+{
+	bool by_column = _i == 1;
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct stall *stall = made_plain(recording, i * 900, 150,
+			"()@/app/s.min.js:2 ()@/app/s.min.js:9 " NODE_ROOTS, 11, -1);
+
+		for (size_t j = 0; j < stall->sample_count; j++) {
+			struct function *function =
+				(struct function *)recording->samples[stall->first_sample + j]
+					.stack->frames[0]
+					.function;
+
+			function->line = by_column ? 1 : 1 + i % 2;
+			function->column = by_column ? 100 + i % 2 : 0;
+		}
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	ck_assert_uint_eq(diagnosis.findings[0].stall.count, 5);
+}
+END_TEST
+
+/* Two handlers, each slow by itself, under one listener. */
+START_TEST(different_culprits_are_different_findings)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 12; i++) {
+		made_plain(recording, i * 800, 150,
+			"hash@/app/s.js:8 login@/app/s.js:20 ()@/app/s.js:40 " NODE_ROOTS, 11, -1);
+		made_plain(recording, i * 800 + 400, 60,
+			"match@/app/s.js:4 signup@/app/s.js:30 ()@/app/s.js:40 " NODE_ROOTS, 2, -1);
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	ck_assert_str_eq(finding[0].culprit.function, "hash");
+	ck_assert_uint_eq(finding[0].stall.count, 12);
+	ck_assert_double_eq_tol(finding[0].culprit.share_of_kind, 150.0 / 210, 1e-9);
+	ck_assert_str_eq(finding[1].culprit.function, "match");
+	ck_assert_uint_eq(finding[1].stall.count, 12);
+	ck_assert_double_eq_tol(finding[1].culprit.share_of_kind, 60.0 / 210, 1e-9);
+}
+END_TEST
+
+/* One function, reached through two handlers, is one finding. */
+START_TEST(one_culprit_is_one_finding)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 10; i++)
+		made_plain(recording, i * 900, 150,
+			i % 2 ? "hash@/app/s.js:8 login@/app/s.js:20 ()@/app/s.js:40 " NODE_ROOTS
+			      : "hash@/app/s.js:8 change@/app/s.js:30 ()@/app/s.js:50 " NODE_ROOTS,
+			11, -1);
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "hash");
+	ck_assert_uint_eq(finding->stall.count, 10);
+}
+END_TEST
+
+/* A slow function that calls many helpers is to blame for all of them, although single stalls may
+ * show one helper only. */
+START_TEST(helpers_do_not_part_their_caller)
+{
+	const struct finding *finding;
+	unsigned random = 7;
+
+	for (int i = 0; i < 20; i++) {
+		made_stall(recording, i * 450, 100, 100);
+		for (int j = 0; j < 6; j++) {
+			char stack[256];
+
+			random = random * 1103515245 + 12345;
+			snprintf(stack, sizeof(stack),
+				"help%u@/app/r.js:%u render@/app/r.js:90 "
+				"()@/app/s.js:40 " NODE_ROOTS,
+				(random >> 16) % 3, 10 + (random >> 16) % 3);
+			made_sample(recording, stack, j == 0 ? 50 : 10, -1);
+		}
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "render");
+	ck_assert_uint_eq(finding->stall.count, 20);
+}
+END_TEST
+
+/* Stalls of one sample each agree with themselves by chance: that parts nothing. */
+START_TEST(single_samples_part_nothing)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 12; i++)
+		made_plain(recording, i * 450, 55,
+			i % 2 ? "one@/app/r.js:10 render@/app/r.js:90 " NODE_ROOTS
+			      : "two@/app/r.js:20 render@/app/r.js:90 " NODE_ROOTS,
+			1, -1);
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "render");
+}
+END_TEST
+
+/* Five functions, once each: apart none is a finding, together their caller is. */
+START_TEST(parting_hides_nothing)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 5; i++) {
+		char stack[256];
+
+		snprintf(stack, sizeof(stack), "page%d@/app/r.js:%d route@/app/s.js:90 " NODE_ROOTS,
+			i, 10 * (i + 1));
+		made_plain(recording, i * 1000, 100, stack, 6, -1);
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "route");
+	ck_assert_int_eq(finding->severity, SEVERITY_WARNING);
+}
+END_TEST
+
+/* Two thirds of the samples show the whole stack; the others cannot speak against what they do not
+ * show. */
+START_TEST(cut_stacks_abstain)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 150, 150);
+		for (int j = 0; j < 9; j++)
+			made_sample(recording,
+				j % 3 ? "sha!/usr/bin/node hash@/app/s.js:8 "
+					"login@/app/s.js:20 " NODE_ROOTS
+				      : "sha!/usr/bin/node |",
+				15, -1);
+	}
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "hash");
+	ck_assert_double_eq_tol(finding->culprit.share, 2.0 / 3, 1e-6);
+	ck_assert_double_lt(finding->confidence, 0.67);
+}
+END_TEST
+
+START_TEST(cut_stacks_do_not_hide_a_parting)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 150, 150);
+		for (int j = 0; j < 9; j++)
+			made_sample(recording,
+				j % 3 == 0 ? "sha!/usr/bin/node |"
+				: i % 2    ? "one@/app/s.js:8 ()@/app/s.js:20 " NODE_ROOTS
+					   : "two@/app/s.js:9 ()@/app/s.js:20 " NODE_ROOTS,
+				15, -1);
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+}
+END_TEST
+
+/* But a few samples do not speak for all. */
+START_TEST(few_whole_stacks_do_not_decide)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 150, 150);
+		for (int j = 0; j < 9; j++)
+			made_sample(recording,
+				j ? "sha!/usr/bin/node |"
+				  : "sha!/usr/bin/node hash@/app/s.js:8 " NODE_ROOTS,
+				15, -1);
+	}
+	ck_assert_str_eq(diagnose_first()->culprit.function, "sha");
+}
+END_TEST
+
+START_TEST(nothing_in_common_is_parted)
+{
+	for (int i = 0; i < 6; i++)
+		made_plain(recording, i * 1000, 55,
+			i % 2 ? "tick@/app/a.js:9 " NODE_ROOTS : "tock@/app/b.js:9 " NODE_ROOTS, 1,
+			-1);
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	ck_assert_str_ne(
+		diagnosis.findings[0].culprit.function, diagnosis.findings[1].culprit.function);
+}
+END_TEST
+
+START_TEST(native_culprit_has_a_module)
+{
+	static const char server[] = "/usr/bin/redis-server";
+	const struct finding *finding;
+
+	finish();
+	recording = made_recording("", server);
+	for (int i = 0; i < 5; i++)
+		made_plain(recording, i * 1000, 100,
+			"luaV_execute!/usr/lib/x86_64-linux-gnu/liblua5.1.so.0 "
+			"!/usr/bin/redis-server "
+			"evalGenericCommand!/usr/bin/redis-server call!/usr/bin/redis-server "
+			"main!/usr/bin/redis-server",
+			6, -1);
+	finding = diagnose_first();
+	/* The nameless function below it is deeper, but tells nobody anything. */
+	ck_assert_str_eq(finding->culprit.function, "evalGenericCommand");
+	ck_assert_str_eq(finding->culprit.module, server);
+	ck_assert_str_eq(finding->culprit.file, "");
+	ck_assert_str_eq(finding->summary,
+		"evalGenericCommand (redis-server) held the event loop 5.0 % of the time");
+}
+END_TEST
+
+START_TEST(blocked_names_the_call)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 10; i++)
+		made_plain(recording, i * 900, 120,
+			"read!/usr/lib/libc.so.6 readSync@node:fs:700 "
+			"load@/app/s.js:22 " NODE_ROOTS,
+			8, 0);
+	finding = diagnose_first();
+	ck_assert_int_eq(finding->cause, CAUSE_BLOCKED);
+	ck_assert_str_eq(finding->stall.syscall, "read");
+	ck_assert_str_eq(finding->culprit.function, "load");
+	ck_assert_str_eq(finding->summary,
+		"load (s.js:22) slept in read and held the event loop 12 % of the time");
+}
+END_TEST
+
+/* One call, or none, is named: not the first of many. */
+START_TEST(sleep_in_many_calls_names_none)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 120, 0);
+		for (int call = 0; call < 3; call++)
+			made_sample(recording, "load@/app/s.js:22 " NODE_ROOTS, 40, call);
+	}
+	ck_assert_int_eq(diagnose_first()->cause, CAUSE_BLOCKED);
+	ck_assert_ptr_null(diagnose_first()->stall.syscall);
+}
+END_TEST
+
+static double confidence_of(const char *stack, unsigned stalls, unsigned samples)
+{
+	double confidence;
+
+	begin_node();
+	for (unsigned i = 0; i < stalls; i++)
+		made_plain(recording, i * 900, 100, stack, samples, -1);
+	confidence = diagnose_first()->confidence;
+	finish();
+	return confidence;
+}
+
+START_TEST(confidence_falls_with_doubt_and_few_samples)
+{
+	double sure = confidence_of("f@/app/s.js:8 " NODE_ROOTS, 10, 10);
+
+	ck_assert_double_eq_tol(sure, 100.0 / 102, 1e-6);
+	ck_assert_double_eq_tol(confidence_of("f@/app/s.js:8 " NODE_ROOTS, 1, 1), 1.0 / 3, 1e-6);
+	ck_assert_double_eq_tol(confidence_of("~x!/usr/bin/node f@/app/s.js:8 " NODE_ROOTS, 10, 10),
+		sure / 2, 1e-6);
+	/* A doubt above the culprit is none about the culprit. */
+	ck_assert_double_eq_tol(
+		confidence_of("f@/app/s.js:8 ~x!/usr/bin/node " NODE_ROOTS, 10, 10), sure, 1e-6);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	Suite *suite = suite_create("culprit");
+	TCase *tcase = tcase_create("culprit");
+
+	tcase_add_checked_fixture(tcase, begin_node, finish);
+	tcase_add_test(tcase, culprit_is_the_deepest_application_function);
+	tcase_add_test(tcase, recursion_counts_once_and_the_line_is_the_heaviest);
+	tcase_add_loop_test(tcase, one_name_may_be_several_functions, 0, 2);
+	tcase_add_test(tcase, different_culprits_are_different_findings);
+	tcase_add_test(tcase, one_culprit_is_one_finding);
+	tcase_add_test(tcase, helpers_do_not_part_their_caller);
+	tcase_add_test(tcase, single_samples_part_nothing);
+	tcase_add_test(tcase, parting_hides_nothing);
+	tcase_add_test(tcase, cut_stacks_abstain);
+	tcase_add_test(tcase, cut_stacks_do_not_hide_a_parting);
+	tcase_add_test(tcase, few_whole_stacks_do_not_decide);
+	tcase_add_test(tcase, nothing_in_common_is_parted);
+	tcase_add_test(tcase, native_culprit_has_a_module);
+	tcase_add_test(tcase, blocked_names_the_call);
+	tcase_add_test(tcase, sleep_in_many_calls_names_none);
+	suite_add_tcase(suite, tcase);
+
+	/* These make recordings of their own. */
+	TCase *several = tcase_create("several recordings");
+	tcase_add_test(several, classes_are_tried_in_order);
+	tcase_add_test(several, confidence_falls_with_doubt_and_few_samples);
+	suite_add_tcase(suite, several);
+	return suite;
+}
