@@ -191,6 +191,12 @@ static void take_sample(struct watch *watch, const struct loop *loop)
 	writer_sample(dog.writer, &sample);
 }
 
+/* A thread that ended never comes back to its loop. */
+static bool has_ended(const struct loop *loop)
+{
+	return sys_call3(SYS_tgkill, (uint64_t)sys_getpid(), loop->tid, 0) == -ESRCH;
+}
+
 /* A turn is in progress. Returns when to look again. */
 static uint64_t watch_turn(
 	struct watch *watch, const struct loop *loop, uint64_t begin_ns, uint64_t now)
@@ -229,6 +235,9 @@ static uint64_t watch_turn(
 			now + (age / SAMPLES_EVEN > settings.interval_ns ? age / SAMPLES_EVEN
 									 : settings.interval_ns);
 		usage_read(sys_getpid(), loop->tid, &dog.cgroup, &usage);
+		/* Of a thread that has ended meanwhile it tells nothing. */
+		if (has_ended(loop))
+			return now;
 		account(&watch->stall, &watch->baseline, &usage);
 		follow_io(watch, &usage);
 		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.measured_ns);
@@ -338,15 +347,15 @@ static void write_turns(struct watch *watch, struct loop *loop, uint64_t now, bo
 		dog.last_activity_ns = now;
 }
 
-/* A thread that ended never comes back to its loop: the entry is free for another. */
-static bool has_ended(const struct loop *loop)
-{
-	return sys_call3(SYS_tgkill, (uint64_t)sys_getpid(), loop->tid, 0) == -ESRCH;
-}
-
+/* The thread has ended: the entry is free for another. */
 static void release(struct watch *watch, struct loop *loop, uint64_t now)
 {
 	fetch_ended(watch, loop);
+	if (watch->stall.id) {
+		/* As long as it was known to be: nobody has stamped its end. */
+		watch->stall.ended = true;
+		write_stall(watch);
+	}
 	write_turns(watch, loop, now, true);
 	watch->loop_id = 0;
 	atomic_store_explicit(&loop->state, LOOP_FREE, memory_order_release);
@@ -383,11 +392,13 @@ static void tick(uint64_t now)
 
 		if (!watch->loop_id)
 			continue;
+		if (has_ended(loop)) {
+			release(watch, loop, now);
+			continue;
+		}
 		write_turns(watch, loop, now, with_histogram);
 		if (watch->stall.id)
 			write_stall(watch);
-		if (has_ended(loop))
-			release(watch, loop, now);
 	}
 	if (dog.seconds == MARK_SECONDS)
 		mark_clear();
@@ -418,7 +429,10 @@ static uint64_t look(uint64_t now)
 		settle_startup(watch, loop, now);
 		begin_ns = atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire);
 		fetch_ended(watch, loop);
-		if (begin_ns)
+		/* A turn that looks long may be one in which its thread has ended long ago. */
+		if (begin_ns && now >= begin_ns + settings.threshold_ns && has_ended(loop))
+			release(watch, loop, now);
+		else if (begin_ns)
 			next = least(next, watch_turn(watch, loop, begin_ns, now));
 		else
 			next = least(next, now + period_ns);

@@ -134,6 +134,45 @@ def worker_threads():
         return found[0]["summary"]
 
 
+SHORT_WORKERS = """
+const { Worker, isMainThread, workerData } = require('worker_threads');
+function spin(milliseconds) { for (const end = Date.now() + milliseconds; Date.now() < end;); }
+if (isMainThread) {
+  require('http').createServer((request, response) => {
+    new Worker(__filename, { workerData: request.url }).once('exit', () => response.end('done'));
+  }).listen(process.env.PORT, '127.0.0.1');
+} else {
+  let waits = 0;
+  setInterval(() => {
+    if (++waits < 5) return;
+    if (workerData === '/fatal') spin(300);
+    process.exit();
+  }, 5);
+}
+"""
+
+
+@uses_node
+def short_workers():
+    """a worker for each request: what its thread does not do once it has ended is no stall"""
+    with work_folder() as folder:
+        path = serve_js(folder, SHORT_WORKERS, {"root": 10}, 5)
+        stalls = [stall for stall in Recording(path).stalls if not stall["startup"]]
+        # What remains is a thread's end itself, where this machine is busy.
+        check(len(stalls) <= 5 and all(stall["ms"] < 150 for stall in stalls), f"stalls: {stalls}")
+        check(not severe(diagnose(path)), f"reported: {severe(diagnose(path))}")
+
+
+@uses_node
+def fatal_workers():
+    """workers that end in the midst of a stall: it is known, has ended, and lasted no longer than they did"""
+    with work_folder() as folder:
+        path = serve_js(folder, SHORT_WORKERS, {"fatal": 1}, 5)
+        stalls = [stall for stall in Recording(path).stalls if not stall["startup"] and stall["ms"] > 150]
+        check(len(stalls) >= 3 and all(stall["ended"] and 250 < stall["ms"] < 450 for stall in stalls), f"stalls: {stalls}")
+        return only(severe(diagnose(path)), "spin", "on-cpu")["summary"]
+
+
 def hang(kind):
     def run():
         with work_folder() as folder:
@@ -385,6 +424,6 @@ def no_servers():
                 check(not severe(diagnose(path)), f"{name}: {severe(diagnose(path))}")
 
 
-run_cases(nested, nested_first, nested_after_listen, two_loops, worker_threads, hang("epoll"), hang("poll"), hang("select"),
-          starting_at_once, starting_in_turns, forked, daemonised, dark, nginx_workers, cluster, npm, npm_by_name,
-          no_servers)
+run_cases(nested, nested_first, nested_after_listen, two_loops, worker_threads, short_workers, fatal_workers, hang("epoll"),
+          hang("poll"), hang("select"), starting_at_once, starting_in_turns, forked, daemonised, dark, nginx_workers, cluster,
+          npm, npm_by_name, no_servers)
