@@ -31,32 +31,37 @@ static void count_functions(
 	size_t functions = search->identity->function_count;
 
 	search->total_ns = 0;
-	search->total_cut_ns = 0;
+	memset(search->silent_ns, 0, sizeof(search->silent_ns));
 	memset(search->cut_ns, 0, functions * sizeof(*search->cut_ns));
 	memset(search->weight_ns, 0, functions * sizeof(*search->weight_ns));
 	memset(search->last, 0, functions * sizeof(*search->last));
 	for (size_t i = 0; i < count; i++) {
 		const struct stack_view *view = witnesses[i].view;
-
 		uint64_t cut_ns = view->cut ? witnesses[i].weight_ns : 0;
+		bool has_class[CLASS_NATIVE_LIBRARY + 1] = {false};
 
 		search->total_ns += witnesses[i].weight_ns;
-		search->total_cut_ns += cut_ns;
-		for (size_t frame = 0; frame < view->stack->count; frame++) {
+		for (size_t frame = 0; frame < view->own; frame++) {
 			uint32_t function = view->functions[frame];
 
 			if (function == FUNCTION_NONE || search->last[function] == i + 1)
 				continue;
+			has_class[search->identity->functions[function].frame_class] = true;
 			search->last[function] = i + 1;
 			search->weight_ns[function] += witnesses[i].weight_ns;
 			search->cut_ns[function] += cut_ns;
+		}
+		for (int each = 0; each <= CLASS_NATIVE_LIBRARY; each++) {
+			if (view->cut || !has_class[each])
+				search->silent_ns[each] += witnesses[i].weight_ns;
 		}
 	}
 }
 
 static bool is_on_enough(const struct culprit_search *search, uint32_t number)
 {
-	uint64_t abstaining_ns = search->total_cut_ns - search->cut_ns[number];
+	enum frame_class frame_class = search->identity->functions[number].frame_class;
+	uint64_t abstaining_ns = search->silent_ns[frame_class] - search->cut_ns[number];
 	double weight_ns = (double)search->weight_ns[number];
 
 	return weight_ns >= ENOUGH * (double)(search->total_ns - abstaining_ns) &&
@@ -87,7 +92,7 @@ static uint32_t deepest(struct culprit_search *search, const struct witness *wit
 	for (size_t i = 0; i < count; i++) {
 		const struct stack_view *view = witnesses[i].view;
 
-		for (size_t frame = 0; frame < view->stack->count; frame++) {
+		for (size_t frame = 0; frame < view->own; frame++) {
 			uint32_t function = view->functions[frame];
 
 			if (function == FUNCTION_NONE ||
@@ -117,14 +122,14 @@ static uint32_t choose(struct culprit_search *search, const struct witness *witn
 	return FUNCTION_NONE;
 }
 
-/* The index of a function's deepest frame in a stack, or the stack's length. */
+/* The index of a function's deepest frame in a turn, or the stack's length. */
 static size_t depth_of(const struct stack_view *view, uint32_t function)
 {
-	size_t depth = 0;
-
-	while (depth < view->stack->count && view->functions[depth] != function)
-		depth++;
-	return depth;
+	for (size_t depth = 0; depth < view->own; depth++) {
+		if (view->functions[depth] == function)
+			return depth;
+	}
+	return view->stack->count;
 }
 
 struct line_weight {

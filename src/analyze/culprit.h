@@ -5,8 +5,9 @@
  * The culprit is the deepest function that lies on at least 80 % of the weight, from the first
  * class that has one: application, dependency, runtime library, native library. A function counts
  * once in a sample, however often it recurs there. A named function is preferred to a nameless one
- * of its class. A sample whose callers could not be found abstains from functions that it does not
- * show, as long as half of all weight speaks for one. Where the weight is spread over many
+ * of its class. A sample abstains from functions that it does not show if its callers could not be
+ * found, or if it has no function of their class at all (a dispatcher on its way from one callback
+ * to the next), as long as half of all weight speaks for one. Where the weight is spread over many
  * functions, the rule itself walks up to their common caller.
  *
  * Tier C. Data: samples with their numbered stacks -> struct culprit.
@@ -32,7 +33,9 @@ struct culprit_search {
 	uint64_t *met_ns;    /* of the samples in which it is the candidate next to the leaf */
 	size_t *last;        /* 1 + the witness that was counted last */
 	uint64_t *stack_ns;
-	uint64_t total_ns, total_cut_ns;
+	uint64_t total_ns;
+	uint64_t silent_ns[CLASS_NATIVE_LIBRARY +
+			   1]; /* by class: cut, or without a function of it */
 };
 
 /* Memory comes from the recording's pool. */

@@ -108,6 +108,46 @@ static void number_frames(struct stack_view *view, struct identity *identity, st
 	}
 }
 
+/* How many frames two stacks share, from the outermost on. */
+static size_t shared_frames(const struct stack_view *one, const struct stack_view *other)
+{
+	size_t left = one->stack->count, right = other->stack->count, shared = 0;
+
+	while (left > 0 && right > 0 && one->functions[left - 1] != FUNCTION_NONE &&
+		one->functions[left - 1] == other->functions[right - 1]) {
+		left--;
+		right--;
+		shared++;
+	}
+	return shared;
+}
+
+static bool is_library(const struct identity *identity, uint32_t function)
+{
+	return function == FUNCTION_NONE ||
+	       identity->functions[function].frame_class == CLASS_NATIVE_LIBRARY;
+}
+
+/* Takes away the frames that run the loop. */
+static void part_from_loop(
+	struct stack_view *view, const struct identity *identity, const struct recording *recording)
+{
+	size_t most = 0, deepest = 0;
+
+	for (size_t i = 0; i < recording->resting_count; i++) {
+		const struct stack_view *resting = identity_view(identity, recording->resting[i]);
+		size_t shared = resting ? shared_frames(view, resting) : 0;
+
+		if (shared > most)
+			most = shared;
+	}
+	while (deepest < view->stack->count && is_library(identity, view->functions[deepest]))
+		deepest++;
+	view->own = view->stack->count - most;
+	if (view->own <= deepest && deepest < view->stack->count)
+		view->own = deepest + 1;
+}
+
 static bool path_has(const struct stack_view *view, uint32_t function)
 {
 	for (size_t i = 0; i < view->path_length; i++) {
@@ -122,14 +162,14 @@ static void build_path(
 {
 	enum frame_class first = CLASS_NATIVE_LIBRARY;
 
-	for (size_t i = 0; i < view->stack->count; i++) {
+	for (size_t i = 0; i < view->own; i++) {
 		uint32_t function = view->functions[i];
 
 		if (function != FUNCTION_NONE && identity->functions[function].frame_class < first)
 			first = identity->functions[function].frame_class;
 	}
-	view->path = recording_alloc(recording, view->stack->count * sizeof(*view->path));
-	for (size_t i = view->stack->count; i-- > 0;) {
+	view->path = recording_alloc(recording, view->own * sizeof(*view->path));
+	for (size_t i = view->own; i-- > 0;) {
 		uint32_t function = view->functions[i];
 
 		if (function != FUNCTION_NONE &&
@@ -171,7 +211,12 @@ void identity_build(struct identity *ret, struct recording *recording)
 			continue;
 		view->stack = stack;
 		number_frames(view, ret, &table, recording);
-		build_path(view, ret, recording);
+	}
+	for (size_t i = 0; i < ret->view_slots; i++) {
+		if (!ret->views[i].stack)
+			continue;
+		part_from_loop(&ret->views[i], ret, recording);
+		build_path(&ret->views[i], ret, recording);
 	}
 }
 

@@ -7,6 +7,10 @@
  * anonymous functions and methods of one name apart); without a file, if name and module do;
  * without a name, if module and offset do.
  *
+ * The frames that a stack shares with a loop's main wait, from the outermost on, run the loop: they
+ * are on every stack of it, and no turn's doing. Only where nothing but native libraries lies below
+ * does the last of them count as well: a loop that does the work itself.
+ *
  * Tier C. Data: recording.stacks -> struct identity -> culprit.c, group.c, and the flame graph.
  */
 #pragma once
@@ -24,7 +28,8 @@ struct identity_function {
 struct stack_view {
 	const struct stack *stack;
 	uint32_t *functions; /* one for each frame, innermost first; FUNCTION_NONE: no function */
-	/* The functions of the first class that the stack has any of: outermost first, each once.
+	size_t own;          /* frames of the turn: those from here on run the loop */
+	/* The functions of the first class that the turn has any of: outermost first, each once.
 	 */
 	uint32_t *path;
 	size_t path_length;

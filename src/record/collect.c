@@ -55,6 +55,7 @@ void collector_init(struct collector *collector, struct pool *pool)
 		.pool_states.item_size = sizeof(struct record_pool_state),
 		.notes.item_size = sizeof(struct collected_note),
 		.named.item_size = sizeof(uint32_t),
+		.resting.item_size = sizeof(uint32_t),
 	};
 }
 
@@ -466,6 +467,16 @@ static int collect_named(struct collector *collector, const Holter__Record__Name
 	return 0;
 }
 
+static int collect_resting(struct collector *collector, const Holter__Record__Resting *from)
+{
+	uint32_t *stack = vector_push(collector->pool, &collector->resting);
+
+	if (!stack)
+		return -ENOMEM;
+	*stack = from->stack;
+	return 0;
+}
+
 /* Calls collect_KIND for each message of a repeated field. */
 #define COLLECT_EACH(kind)                                                                         \
 	for (size_t i = 0; error == 0 && i < block->n_##kind; i++)                                 \
@@ -491,6 +502,7 @@ int collect_block(struct collector *collector, const Holter__Record__Block *bloc
 	COLLECT_EACH(loss);
 	COLLECT_EACH(note);
 	COLLECT_EACH(named);
+	COLLECT_EACH(resting);
 	/* Names that are added afterwards are no observed time. */
 	if (!collector->ended)
 		saw_span(collector, UINT64_MAX, time_of(block->time_ns));

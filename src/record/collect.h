@@ -74,6 +74,7 @@ struct collector {
 	struct vector pool_states;   /* struct record_pool_state */
 	struct vector notes;         /* struct collected_note */
 	struct vector named;         /* uint32_t: stack ids */
+	struct vector resting;       /* uint32_t: stack ids */
 	uint64_t first_ns, last_ns;  /* of events; first_ns is UINT64_MAX before any */
 	uint64_t lost[LOSS_KINDS];
 };

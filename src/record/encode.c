@@ -34,6 +34,7 @@ enum block_field {
 	BLOCK_POOL,
 	BLOCK_POOL_STATE,
 	BLOCK_NAMED,
+	BLOCK_RESTING,
 };
 
 enum { VARINT_MAX = 10 };
@@ -403,5 +404,14 @@ void encode_named(struct encoder *encoder, uint32_t stack)
 	size_t mark = encode_open(encoder, BLOCK_NAMED);
 
 	encode_varint(encoder, 1, stack);
+	encode_close(encoder, mark);
+}
+
+void encode_resting(struct encoder *encoder, uint32_t loop, uint32_t stack)
+{
+	size_t mark = encode_open(encoder, BLOCK_RESTING);
+
+	encode_varint(encoder, 1, loop);
+	encode_varint(encoder, 2, stack);
 	encode_close(encoder, mark);
 }

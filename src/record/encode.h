@@ -54,4 +54,5 @@ void encode_note(struct encoder *encoder, enum note_kind kind, uint32_t text, ui
 void encode_pool(struct encoder *encoder, const struct record_pool *pool, uint32_t name);
 void encode_pool_state(struct encoder *encoder, const struct record_pool_state *state);
 void encode_named(struct encoder *encoder, uint32_t stack);
+void encode_resting(struct encoder *encoder, uint32_t loop, uint32_t stack);
 void encode_end(struct encoder *encoder, uint64_t time_ns);

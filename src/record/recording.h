@@ -107,6 +107,8 @@ struct recording {
 	size_t stack_count;
 	const struct stack **named; /* each says what lies at its last frame's address */
 	size_t named_count;
+	const struct stack **resting; /* of loops in their main waits */
+	size_t resting_count;
 	struct connection_pool **connection_pools;
 	size_t connection_pool_count;
 	struct record_pool_state *pool_states; /* by pool, then time */

@@ -132,6 +132,24 @@ static int resolve_named(struct recording *recording, const struct collector *co
 	return 0;
 }
 
+static int resolve_resting(struct recording *recording, const struct collector *collector)
+{
+	const uint32_t *ids = collector->resting.items;
+	size_t count = collector->resting.count;
+
+	recording->resting = pool_take(recording->pool, count * sizeof(struct stack *));
+	if (!recording->resting)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct declared_stack *declared =
+			refer(recording, &collector->stacks, ids[i]);
+
+		if (declared)
+			recording->resting[recording->resting_count++] = declared->stack;
+	}
+	return 0;
+}
+
 static int compare_u64(uint64_t a, uint64_t b)
 {
 	return (a > b) - (a < b);
@@ -291,6 +309,8 @@ int resolve(struct recording *recording, struct collector *collector)
 		error = resolve_notes(recording, collector);
 	if (error == 0)
 		error = resolve_named(recording, collector);
+	if (error == 0)
+		error = resolve_resting(recording, collector);
 	if (error == 0)
 		error = pointers_to(recording->pool, &collector->mappings, &recording->mappings,
 			&recording->mapping_count);

@@ -532,6 +532,14 @@ void writer_named(struct writer *writer, uint32_t stack)
 		encode_named(block, stack);
 }
 
+void writer_resting(struct writer *writer, uint32_t loop, uint32_t stack)
+{
+	struct encoder *block = room_for_event(writer, loop, stack, 0, SMALL_BYTES);
+
+	if (block)
+		encode_resting(block, loop, stack);
+}
+
 void writer_note(struct writer *writer, enum note_kind kind, const char *text)
 {
 	uint32_t string = string_of(writer, text);

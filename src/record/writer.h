@@ -85,6 +85,8 @@ void writer_pool_state(struct writer *writer, const struct record_pool *pool,
 	const struct record_pool_state *state);
 /* The stack built last says what lies at the address of its last location. */
 void writer_named(struct writer *writer, uint32_t stack);
+/* The stack of a loop in its main wait. */
+void writer_resting(struct writer *writer, uint32_t loop, uint32_t stack);
 void writer_note(struct writer *writer, enum note_kind kind, const char *text);
 
 /* Writes the block in progress, if it holds anything. Returns 0, or a negative errno (counted). */

@@ -35,6 +35,7 @@ struct recording *made_recording(const char *runtime, const char *program)
 	recording->loops = recording_alloc(recording, CAPACITY * sizeof(void *));
 	recording->mappings = recording_alloc(recording, CAPACITY * sizeof(void *));
 	recording->stacks = recording_alloc(recording, CAPACITY * sizeof(void *));
+	recording->resting = recording_alloc(recording, CAPACITY * sizeof(void *));
 	recording->stalls = recording_alloc(recording, CAPACITY * sizeof(*recording->stalls));
 	recording->samples = recording_alloc(recording, CAPACITY * sizeof(*recording->samples));
 	recording->notes = recording_alloc(recording, CAPACITY * sizeof(*recording->notes));
@@ -119,6 +120,11 @@ struct stack *made_stack(struct recording *recording, const char *text)
 	recording->stacks[recording->stack_count++] = stack;
 	stack->id = (uint32_t)recording->stack_count;
 	return stack;
+}
+
+void made_resting(struct recording *recording, const char *text)
+{
+	recording->resting[recording->resting_count++] = made_stack(recording, text);
 }
 
 struct stall *made_stall(

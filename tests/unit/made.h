@@ -22,6 +22,9 @@ void made_free(struct recording *recording);
  */
 struct stack *made_stack(struct recording *recording, const char *text);
 
+/* The stack of a loop in its main wait. */
+void made_resting(struct recording *recording, const char *text);
+
 /*
  * Appends a stall of duration_ms that begins at begin_ms; its whole time was measured, cpu_ms of it
  * on a CPU. The caller may change the figures until the next call.

@@ -100,6 +100,10 @@ static void check_events(const Holter__Record__Block *block, struct record_facts
 		refer(&pools, block->pool_state[i]->pool, block->chunk);
 	for (size_t i = 0; i < block->n_named; i++)
 		refer(&stacks, block->named[i]->stack, block->chunk);
+	for (size_t i = 0; i < block->n_resting; i++) {
+		refer(&loops, block->resting[i]->loop, block->chunk);
+		refer(&stacks, block->resting[i]->stack, block->chunk);
+	}
 	for (size_t i = 0; i < block->n_note; i++)
 		refer(&strings, block->note[i]->text, block->chunk);
 	for (size_t i = 0; i < block->n_loss; i++) {

@@ -299,6 +299,77 @@ START_TEST(nothing_in_common_is_parted)
 }
 END_TEST
 
+/* The line that runs the loop is the application's, and on every stack: a package that is called
+ * back from there is to blame all the same. */
+START_TEST(who_runs_the_loop_is_not_to_blame)
+{
+	made_resting(recording, "poll@node:loop:9 once@node:loop:20 main@/app/server.js:17");
+	for (int i = 0; i < 5; i++)
+		made_plain(recording, i * 900, 150,
+			"parse@/app/node_modules/slow/index.js:3 emit@node:events:80 "
+			"once@node:loop:20 main@/app/server.js:17",
+			11, -1);
+	ck_assert_str_eq(diagnose_first()->culprit.function, "parse");
+	ck_assert_int_eq(diagnosis.findings[0].culprit.frame_class, CLASS_DEPENDENCY);
+}
+END_TEST
+
+/* Where a loop does the work itself, with nothing but libraries below, it is. */
+START_TEST(a_loop_that_works_itself_is_to_blame)
+{
+	finish();
+	recording = made_recording("", "/srv/server");
+	made_resting(recording, "epoll_wait!/usr/lib/libc.so.6 serve!/srv/server main!/srv/server "
+				"__libc_start_main!/usr/lib/libc.so.6 _start!/srv/server");
+	for (int i = 0; i < 5; i++)
+		made_plain(recording, i * 900, 150,
+			"sha512!/usr/lib/libcrypto.so.3 serve!/srv/server main!/srv/server "
+			"__libc_start_main!/usr/lib/libc.so.6 _start!/srv/server",
+			11, -1);
+	ck_assert_str_eq(diagnose_first()->culprit.function, "serve");
+}
+END_TEST
+
+/* Nameless frames of a stripped program differ at every address: what started them is not to blame.
+ */
+START_TEST(nobody_is_to_blame_rather_than_the_entry)
+{
+	finish();
+	recording = made_recording("", "/srv/server");
+	made_resting(recording, "epoll_wait!/usr/lib/libc.so.6 wait!/srv/server "
+				"__libc_start_main!/usr/lib/libc.so.6 _start!/srv/server");
+	for (int i = 0; i < 8; i++) {
+		made_stall(recording, i * 900, 100, 100);
+		for (int j = 0; j < 10; j++) {
+			char stack[256];
+
+			snprintf(stack, sizeof(stack),
+				"serve%d!/srv/server __libc_start_main!/usr/lib/libc.so.6 "
+				"_start!/srv/server",
+				j);
+			made_sample(recording, stack, 10, -1);
+		}
+	}
+	ck_assert(!diagnose_first()->has_culprit);
+}
+END_TEST
+
+/* A turn of many small callbacks is often met between two of them. */
+START_TEST(a_dispatcher_between_callbacks_abstains)
+{
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 900, 100, 100);
+		for (int j = 0; j < 10; j++)
+			made_sample(recording,
+				j < 7 ? "total@/app/s.js:8 ()@/app/s.js:20 " NODE_ROOTS
+				      : NODE_ROOTS,
+				10, -1);
+	}
+	ck_assert_str_eq(diagnose_first()->culprit.function, "total");
+	ck_assert_double_eq_tol(diagnosis.findings[0].culprit.share, 0.7, 1e-9);
+}
+END_TEST
+
 START_TEST(native_culprit_has_a_module)
 {
 	static const char server[] = "/usr/bin/redis-server";
@@ -399,6 +470,10 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, few_whole_stacks_do_not_decide);
 	tcase_add_test(tcase, nothing_in_common_is_parted);
 	tcase_add_test(tcase, native_culprit_has_a_module);
+	tcase_add_test(tcase, who_runs_the_loop_is_not_to_blame);
+	tcase_add_test(tcase, a_loop_that_works_itself_is_to_blame);
+	tcase_add_test(tcase, nobody_is_to_blame_rather_than_the_entry);
+	tcase_add_test(tcase, a_dispatcher_between_callbacks_abstains);
 	tcase_add_test(tcase, blocked_names_the_call);
 	tcase_add_test(tcase, sleep_in_many_calls_names_none);
 	suite_add_tcase(suite, tcase);

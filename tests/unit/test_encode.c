@@ -408,6 +408,18 @@ START_TEST(named)
 }
 END_TEST
 
+START_TEST(resting)
+{
+	uint64_t n = numbers[_i];
+	struct encoder encoder = begin();
+	BLOCK_WITH(resting, Resting, HOLTER__RECORD__RESTING__INIT);
+
+	message.loop = message.stack = (uint32_t)n;
+	encode_resting(&encoder, (uint32_t)n, (uint32_t)n);
+	same(&encoder, &block);
+}
+END_TEST
+
 /* A stack holds every primitive that could overrun: nested lengths, growing ones among them. */
 START_TEST(small_buffers_are_not_overrun)
 {
@@ -449,6 +461,7 @@ Suite *test_suite(void)
 	tcase_add_loop_test(messages, pool, 0, NUMBERS);
 	tcase_add_loop_test(messages, pool_state, 0, NUMBERS);
 	tcase_add_loop_test(messages, named, 0, NUMBERS);
+	tcase_add_loop_test(messages, resting, 0, NUMBERS);
 	tcase_add_loop_test(messages, loss_note_end, 0, NUMBERS);
 	tcase_add_test(messages, small_buffers_are_not_overrun);
 	suite_add_tcase(suite, messages);
