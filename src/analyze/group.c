@@ -12,7 +12,7 @@
 #include "severity.h"
 #include "weight.h"
 
-static const double PARTED = 0.8; /* kappa from which stalls take different ways */
+static const double PARTED = 0.6; /* kappa from which stalls take different ways */
 static const double ONE_WAY =
 	0.80; /* of the weight: the way is followed although some samples leave it */
 
@@ -30,9 +30,9 @@ struct member {
 
 /* Counts by way: a way is a function, or FUNCTION_NONE where a sample goes no deeper. */
 struct counter {
-	uint64_t *amounts; /* by function; the last slot is FUNCTION_NONE's */
-	size_t none;       /* that slot */
-	uint32_t *ways;    /* those with an amount */
+	double *amounts; /* by function; the last slot is FUNCTION_NONE's */
+	size_t none;     /* that slot */
+	uint32_t *ways;  /* those with an amount */
 	size_t used;
 };
 
@@ -53,15 +53,15 @@ static void counter_init(
 	ret->ways = recording_alloc(recording, (ret->none + 1) * sizeof(*ret->ways));
 }
 
-static uint64_t *counter_amount(const struct counter *counter, uint32_t way)
+static double *counter_amount(const struct counter *counter, uint32_t way)
 {
 	return &counter->amounts[way == FUNCTION_NONE ? counter->none : way];
 }
 
 /* `amount` is above 0. */
-static void counter_add(struct counter *counter, uint32_t way, uint64_t amount)
+static void counter_add(struct counter *counter, uint32_t way, double amount)
 {
-	uint64_t *value = counter_amount(counter, way);
+	double *value = counter_amount(counter, way);
 
 	if (*value == 0)
 		counter->ways[counter->used++] = way;
@@ -78,10 +78,10 @@ static void counter_clear(struct counter *counter)
 static uint32_t counter_heaviest(const struct counter *counter)
 {
 	uint32_t best = FUNCTION_NONE;
-	uint64_t most = 0;
+	double most = 0;
 
 	for (size_t i = 0; i < counter->used; i++) {
-		uint64_t amount = *counter_amount(counter, counter->ways[i]);
+		double amount = *counter_amount(counter, counter->ways[i]);
 
 		if (amount > most) {
 			most = amount;
@@ -118,7 +118,7 @@ static size_t count_samples(struct grouping *grouping, const struct stall *stall
 		if (!view || view->cut != cut)
 			continue;
 		counter_add(&grouping->one, way_of(view, below),
-			by_weight ? weight_of_sample(&sample->record) : 1);
+			by_weight ? (double)weight_of_sample(&sample->record) : 1);
 		counted++;
 	}
 	return counted;
@@ -140,62 +140,72 @@ static size_t count_stall(
 	return counted > 0 ? counted : count_samples(grouping, stall, below, by_weight, true);
 }
 
-static uint64_t add_one_to_all(struct grouping *grouping)
+/* Adds what was counted of one stall, each amount times `factor`. Returns the sum. */
+static double add_one_to_all(struct grouping *grouping, double factor)
 {
-	uint64_t sum = 0;
+	double sum = 0;
 
 	for (size_t i = 0; i < grouping->one.used; i++) {
 		uint32_t way = grouping->one.ways[i];
+		double amount = *counter_amount(&grouping->one, way) * factor;
 
-		counter_add(&grouping->all, way, *counter_amount(&grouping->one, way));
-		sum += *counter_amount(&grouping->one, way);
+		counter_add(&grouping->all, way, amount);
+		sum += amount;
 	}
 	return sum;
 }
 
+/* Of all pairs of the samples of the stall that was counted, the part that takes the same way. */
+static double agreeing_pairs(const struct grouping *grouping, double samples)
+{
+	double pairs = 0;
+
+	for (size_t i = 0; i < grouping->one.used; i++) {
+		double same = *counter_amount(&grouping->one, grouping->one.ways[i]);
+
+		pairs += same * (same - 1);
+	}
+	return pairs / (samples * (samples - 1));
+}
+
 /*
- * Fleiss' kappa of the samples' ways, with the stalls as subjects. A stall of one sample has
- * nothing to agree with and says nothing; where none has two, there is no agreement.
+ * Fleiss' kappa of the samples' ways, with the stalls as subjects, times the evidence n / (n + 2)
+ * for the n samples that had an earlier one of their stall to agree with. Each stall counts once,
+ * however many samples it has: one long turn that served two requests must not outvote those that
+ * served one.
  */
 static double agreement(struct grouping *grouping, const struct part *part)
 {
-	double within = 0, judged = 0, by_chance = 0, samples = 0;
+	double within = 0, judged = 0, by_chance = 0, evidence = 0;
 
 	counter_clear(&grouping->all);
 	for (size_t i = 0; i < part->count; i++) {
 		uint32_t stall = grouping->members[part->first + i].stall;
-		double taken = (double)count_stall(grouping, stall, part->below, false);
-		double pairs = 0;
+		double samples = (double)count_stall(grouping, stall, part->below, false);
 
-		for (size_t j = 0; j < grouping->one.used; j++) {
-			double same =
-				(double)*counter_amount(&grouping->one, grouping->one.ways[j]);
-
-			pairs += same * (same - 1);
-		}
-		add_one_to_all(grouping);
-		samples += taken;
-		if (taken >= 2) {
-			within += pairs / (taken - 1);
-			judged += taken;
+		add_one_to_all(grouping, 1 / samples);
+		if (samples >= 2) {
+			within += agreeing_pairs(grouping, samples);
+			evidence += samples - 1;
+			judged++;
 		}
 	}
 	for (size_t i = 0; i < grouping->all.used; i++) {
-		double part_of_all =
-			(double)*counter_amount(&grouping->all, grouping->all.ways[i]) / samples;
+		double part_of_all = *counter_amount(&grouping->all, grouping->all.ways[i]) /
+				     (double)part->count;
 
 		by_chance += part_of_all * part_of_all;
 	}
-	if (judged == 0 || by_chance >= 1)
+	if (judged == 0 || grouping->all.used == 1)
 		return 0;
-	return (within / judged - by_chance) / (1 - by_chance);
+	return (within / judged - by_chance) / (1 - by_chance) * evidence / (evidence + 2);
 }
 
 /* Sets the members' ways and that of the whole part. Returns whether enough of the part's weight
  * takes it. */
 static bool find_ways(struct grouping *grouping, const struct part *part, uint32_t *ret_way)
 {
-	uint64_t total = 0;
+	double total = 0;
 
 	counter_clear(&grouping->all);
 	for (size_t i = 0; i < part->count; i++) {
@@ -203,11 +213,11 @@ static bool find_ways(struct grouping *grouping, const struct part *part, uint32
 
 		count_stall(grouping, member->stall, part->below, true);
 		member->way = counter_heaviest(&grouping->one);
-		total += add_one_to_all(grouping);
+		total += add_one_to_all(grouping, 1);
 	}
 	*ret_way = counter_heaviest(&grouping->all);
 	return *ret_way != FUNCTION_NONE &&
-	       (double)*counter_amount(&grouping->all, *ret_way) >= ONE_WAY * (double)total;
+	       *counter_amount(&grouping->all, *ret_way) >= ONE_WAY * total;
 }
 
 static int by_way(const void *left, const void *right)

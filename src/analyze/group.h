@@ -6,8 +6,11 @@
  * divides, the question is whether each stall takes one way as a whole (two slow handlers: two
  * origins) or whether each takes several (one slow handler that calls many helpers: one origin).
  * Fleiss' kappa answers it: the agreement of a stall's samples with each other, less what chance
- * would give (Fleiss 1971). From 0.8 on the stalls are parted, below it they stay together. A
- * stall of a single sample has nothing to agree with and parts nothing.
+ * would give (Fleiss 1971), each stall counting once. From 0.6 on, which is called substantial
+ * (Landis and Koch 1977), the stalls are parted, and one that took several ways, as a turn does
+ * that serves two requests, follows its heaviest; below it they stay together. A stall of a single
+ * sample has nothing to agree with, and a few samples that agree may do so by chance: neither parts
+ * anything.
  *
  * Parts that could never be a finding by themselves stay together under their common caller:
  * parting must not hide a problem.

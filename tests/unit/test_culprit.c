@@ -153,6 +153,33 @@ START_TEST(different_culprits_are_different_findings)
 }
 END_TEST
 
+/* A turn that served both requests, however long, does not make two slow handlers one. */
+START_TEST(mixed_stalls_merge_nothing)
+{
+	static const struct {
+		unsigned often, seldom, mixed;
+	} turns[] = {{11, 5, 1}, {8, 4, 2}, {30, 3, 5}};
+	static const char often[] = "heavy@/app/s.js:4 ()@/app/s.js:10 " NODE_ROOTS;
+	static const char seldom[] = "sign@/app/s.js:8 ()@/app/s.js:10 " NODE_ROOTS;
+	const unsigned alone = turns[_i].often + turns[_i].seldom;
+	unsigned i = 0;
+
+	for (; i < alone; i++)
+		made_plain(recording, i * 200, 120, i < turns[_i].often ? often : seldom, 8, -1);
+	for (; i < alone + turns[_i].mixed; i++) {
+		made_stall(recording, i * 200, 240, 240);
+		for (int j = 0; j < 30; j++)
+			made_sample(recording, j < 16 ? often : seldom, 8, -1);
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	ck_assert_str_eq(diagnosis.findings[0].culprit.function, "heavy");
+	ck_assert_uint_eq(diagnosis.findings[0].stall.count, turns[_i].often + turns[_i].mixed);
+	ck_assert_str_eq(diagnosis.findings[1].culprit.function, "sign");
+	ck_assert_uint_eq(diagnosis.findings[1].stall.count, turns[_i].seldom);
+}
+END_TEST
+
 /* One function, reached through two handlers, is one finding. */
 START_TEST(one_culprit_is_one_finding)
 {
@@ -207,6 +234,22 @@ START_TEST(single_samples_part_nothing)
 			i % 2 ? "one@/app/r.js:10 render@/app/r.js:90 " NODE_ROOTS
 			      : "two@/app/r.js:20 render@/app/r.js:90 " NODE_ROOTS,
 			1, -1);
+	finding = diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+	ck_assert_str_eq(finding->culprit.function, "render");
+}
+END_TEST
+
+/* Nor does one stall among them whose two samples happen to agree. */
+START_TEST(few_samples_part_nothing)
+{
+	const struct finding *finding;
+
+	for (int i = 0; i < 12; i++)
+		made_plain(recording, i * 450, 55,
+			i % 2 ? "one@/app/r.js:10 render@/app/r.js:90 " NODE_ROOTS
+			      : "two@/app/r.js:20 render@/app/r.js:90 " NODE_ROOTS,
+			i == 0 ? 2 : 1, -1);
 	finding = diagnose_first();
 	ck_assert_uint_eq(diagnosis.finding_count, 1);
 	ck_assert_str_eq(finding->culprit.function, "render");
@@ -461,9 +504,11 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, recursion_counts_once_and_the_line_is_the_heaviest);
 	tcase_add_loop_test(tcase, one_name_may_be_several_functions, 0, 2);
 	tcase_add_test(tcase, different_culprits_are_different_findings);
+	tcase_add_loop_test(tcase, mixed_stalls_merge_nothing, 0, 3);
 	tcase_add_test(tcase, one_culprit_is_one_finding);
 	tcase_add_test(tcase, helpers_do_not_part_their_caller);
 	tcase_add_test(tcase, single_samples_part_nothing);
+	tcase_add_test(tcase, few_samples_part_nothing);
 	tcase_add_test(tcase, parting_hides_nothing);
 	tcase_add_test(tcase, cut_stacks_abstain);
 	tcase_add_test(tcase, cut_stacks_do_not_hide_a_parting);
