@@ -611,7 +611,9 @@ uint64_t watches_look(struct watches *watches, uint64_t now)
 		if (state >= STALL_LOOP_GONE) {
 			if (watch)
 				finish(watch, loop, now);
+			/* The slot counts from nought, and is not this watch's any more. */
 			watches->ops->release(watches->source, i);
+			watches->entries[i].process = NULL;
 			continue;
 		}
 		if (!watch || !is_loop(watches, watch, loop, now) ||

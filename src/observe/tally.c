@@ -39,6 +39,9 @@ uint64_t tally_write(struct tally *tally, struct writer *writer, uint32_t loop,
 		.histogram_from_ns = tally->pending_from_ns,
 	};
 
+	/* Emptied for another loop, which this tally is not of. */
+	if (counters->turns < tally->turns || counters->busy_ns < tally->busy_ns)
+		return 0;
 	if (record.count)
 		record.longest_ns = collect(tally, counters->buckets);
 	with_histogram = with_histogram && tally->is_pending;

@@ -12,7 +12,7 @@
 #include "histogram.h"
 #include "writer.h"
 
-/* Counters of a loop. They wrap; relaxed. */
+/* Counters of a loop. The buckets wrap; relaxed. */
 struct tally_counters {
 	uint64_t turns, busy_ns;
 	const _Atomic uint32_t *buckets; /* HISTOGRAM_BUCKETS */
@@ -28,6 +28,7 @@ struct tally {
 
 /* Counting begins, from zero. */
 void tally_init(struct tally *tally, uint64_t now);
-/* Writes what has been counted since the last call, if there is anything. Returns the turns. */
+/* Writes what has been counted since the last call, if there is anything. Returns the turns.
+ * Counters that have gone back are not believed. */
 uint64_t tally_write(struct tally *tally, struct writer *writer, uint32_t loop,
 	const struct tally_counters *counters, uint64_t now, bool with_histogram);

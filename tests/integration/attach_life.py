@@ -52,19 +52,25 @@ def observed(path):
     return re.findall(r"^  thread (\S+) \(tid (\d+)\): (.*)$", text, re.M)
 
 
-@uses_node
-def ends():
-    """a server that ends: the recording is complete, and it is said"""
-    with life("stalls") as (server, folder, _):
-        path = folder / "x.holter"
-        tool = begin(server.process.pid, path, "60s")
-        is_recording(path)
-        time.sleep(2.5)
-        server.stop()
-        said = finish(tool)
-        check("ended while it was watched" in said, f"says {said!r}")
-        stalls = blames(path, "waitForLock")["findings"][0]["stall"]["count"]
-        check(stalls >= 4, f"{stalls} stalls")
+def ends(number):
+    @uses_node
+    def run():
+        with life("stalls") as (server, folder, _):
+            path = folder / "x.holter"
+            tool = begin(server.process.pid, path, "60s")
+            is_recording(path)
+            time.sleep(2.5)
+            server.process.send_signal(number)
+            said = finish(tool)
+            check("ended while it was watched" in said, f"says {said!r}")
+            stalls = blames(path, "waitForLock")["findings"][0]["stall"]["count"]
+            check(stalls >= 4, f"{stalls} stalls")
+            # Its last turns are counted once.
+            turns, busy = re.search(r"^(\d+) turns, busy ([\d.]+) %", observed(path)[0][2]).groups()
+            check(stalls <= int(turns) < 100 and float(busy) < 60, f"{turns} turns, busy {busy} %")
+
+    run.__doc__ = f"a server that ends by {number.name}: the recording is complete, and it is said"
+    return run
 
 
 @uses_node
@@ -413,6 +419,6 @@ def bad_words():
         check(0.4 < seconds < 3, f"watched for {seconds} s, not half a second")
 
 
-run_cases(ends, is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped, zombie, becomes_another, becomes_another_by_poll,
-          children, children_by_poll, nginx_workers, threads_end, native_threads, preloaded_already, two_tools, interrupted,
-          terminated, interrupted_diagnosis, full_disk, bad_words)
+run_cases(ends(signal.SIGTERM), ends(signal.SIGKILL), is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped, zombie,
+          becomes_another, becomes_another_by_poll, children, children_by_poll, nginx_workers, threads_end, native_threads,
+          preloaded_already, two_tools, interrupted, terminated, interrupted_diagnosis, full_disk, bad_words)
