@@ -453,6 +453,15 @@ static int look(uint32_t tid, struct asleep *ret)
 	return rc;
 }
 
+enum sample_result sampler_take_asleep(const struct sample_target *target, struct sampled *ret)
+{
+	struct asleep asleep;
+
+	if (asleep_look(own_pid, target->tid, &asleep) || asleep.call < 0)
+		return SAMPLE_NO_STACK;
+	return take_in_place(target, &asleep, ret);
+}
+
 enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret)
 {
 	struct asleep asleep;

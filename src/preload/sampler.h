@@ -50,6 +50,9 @@ void sampler_close(void);
 /* From now on the handler asks this language for its frame slots. */
 void sampler_set_lang(const struct lang *lang);
 enum sample_result sampler_take(const struct sample_target *target, struct sampled *ret);
+/* The same for a thread that sleeps in a system call, which it never signals: SAMPLE_NO_STACK if it
+ * does not. */
+enum sample_result sampler_take_asleep(const struct sample_target *target, struct sampled *ret);
 /* Why it stood aside ("another handler took signal 47"), or null. */
 const char *sampler_complaint(void);
 

@@ -47,6 +47,7 @@ enum {
 	QUIET_PERIOD_NS = 100 * 1000 * 1000,
 	STARTUP_SECONDS = 10,          /* where a program never listens */
 	REPORT_NS = 250 * 1000 * 1000, /* between writes because of stalls */
+	REST_SECONDS = 60,
 	SAMPLES_EVEN = 32, /* samples at the first interval; later ones spread in proportion */
 };
 
@@ -60,11 +61,16 @@ struct watch {
 
 	/* The turn in progress, by its beginning. */
 	uint64_t turn_begin_ns;
-	struct usage baseline;
+	struct usage baseline, last;
+	uint64_t waiting_ns;       /* for a CPU, as of the last reading */
 	struct record_stall stall; /* id 0: not past the threshold yet */
 	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns;
 	uint64_t io_moved_ns; /* when a reading last showed new calls */
 	struct sample_target target;
+
+	/* The stack of the main wait, for who reads the samples. */
+	uint64_t rested_ns; /* when it was written last; 0: never */
+	bool rest_due;      /* something was sampled since */
 };
 
 static struct {
@@ -98,7 +104,9 @@ static void write_stall(struct watch *watch)
 	dog.report_due = true;
 }
 
-static void account(struct record_stall *stall, const struct usage *from, const struct usage *to)
+/* waiting_ns: of a wait for a CPU that goes on. */
+static void account(struct record_stall *stall, const struct usage *from, const struct usage *to,
+	uint64_t waiting_ns)
 {
 	if (!from->taken_ns || to->taken_ns <= from->taken_ns)
 		return;
@@ -107,7 +115,7 @@ static void account(struct record_stall *stall, const struct usage *from, const 
 	stall->cpu_ns = least(stall->cpu_ns, stall->measured_ns);
 	stall->runqueue_ns =
 		to->runqueue_ns > from->runqueue_ns ? to->runqueue_ns - from->runqueue_ns : 0;
-	stall->runqueue_ns = least(stall->runqueue_ns, stall->measured_ns - stall->cpu_ns);
+	stall->runqueue_ns = least(stall->runqueue_ns + waiting_ns, stall->measured_ns - stall->cpu_ns);
 	/* A throttled thread stays on its run queue. */
 	stall->throttled_ns =
 		to->throttled_ns > from->throttled_ns ? to->throttled_ns - from->throttled_ns : 0;
@@ -197,6 +205,26 @@ static bool has_ended(const struct loop *loop)
 	return sys_call3(SYS_tgkill, (uint64_t)sys_getpid(), loop->tid, 0) == -ESRCH;
 }
 
+/* The loop waits. Where it does, on a stack, no turn is to blame: written with the first samples,
+ * and again for recordings whose beginning is overwritten. */
+static void record_resting(struct watch *watch, const struct loop *loop, uint64_t now)
+{
+	struct sampled sampled;
+	uint32_t stack;
+
+	if (!watch->rest_due ||
+		(watch->rested_ns && now < watch->rested_ns + (uint64_t)REST_SECONDS * SECOND_NS))
+		return;
+	if (sampler_take_asleep(&watch->target, &sampled) != SAMPLE_TAKEN ||
+		atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire))
+		return;
+	watch->rest_due = false;
+	watch->rested_ns = now;
+	stack = stacks_record(dog.stacks, dog.writer, &sampled.sample, NULL);
+	if (stack)
+		writer_resting(dog.writer, loop->id, stack);
+}
+
 /* A turn is in progress. Returns when to look again. */
 static uint64_t watch_turn(
 	struct watch *watch, const struct loop *loop, uint64_t begin_ns, uint64_t now)
@@ -209,6 +237,8 @@ static uint64_t watch_turn(
 		watch->turn_begin_ns = begin_ns;
 		watch->stall.id = 0;
 		usage_read(sys_getpid(), loop->tid, &dog.cgroup, &watch->baseline);
+		watch->last = watch->baseline;
+		watch->waiting_ns = 0;
 		watch->sampled_until_ns = begin_ns;
 		watch->sampled_cpu_ns = watch->baseline.cpu_ns;
 		watch->io_moved_ns = watch->baseline.taken_ns;
@@ -231,6 +261,7 @@ static uint64_t watch_turn(
 	}
 	if (now >= watch->next_sample_ns) {
 		take_sample(watch, loop);
+		watch->rest_due = true;
 		watch->next_sample_ns =
 			now + (age / SAMPLES_EVEN > settings.interval_ns ? age / SAMPLES_EVEN
 									 : settings.interval_ns);
@@ -238,7 +269,9 @@ static uint64_t watch_turn(
 		/* Of a thread that has ended meanwhile it tells nothing. */
 		if (has_ended(loop))
 			return now;
-		account(&watch->stall, &watch->baseline, &usage);
+		watch->waiting_ns = usage_waiting_ns(&watch->last, &usage, watch->waiting_ns);
+		watch->last = usage;
+		account(&watch->stall, &watch->baseline, &usage, watch->waiting_ns);
 		follow_io(watch, &usage);
 		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.measured_ns);
 		watch->stall.duration_ns = usage.taken_ns - begin_ns;
@@ -261,11 +294,11 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 			begin_stall(watch, loop, ended->begin_ns);
 		if (watch->turn_begin_ns == ended->begin_ns) {
 			/* The CPU clock is the thread's own at the end; the rest is as of now, a
-			 * moment later. */
+			 * moment later. It had a CPU then, and so waited for none. */
 			usage_read(sys_getpid(), loop->tid, &dog.cgroup, &end);
 			end.taken_ns = ended->end_ns;
 			end.cpu_ns = ended->cpu_ns;
-			account(&watch->stall, &watch->baseline, &end);
+			account(&watch->stall, &watch->baseline, &end, 0);
 			follow_io(watch, &end);
 			watch->stall.gc_ns = least(ended->gc_ns, watch->stall.measured_ns);
 		}
@@ -436,6 +469,8 @@ static uint64_t look(uint64_t now)
 			next = least(next, watch_turn(watch, loop, begin_ns, now));
 		else
 			next = least(next, now + period_ns);
+		if (!begin_ns)
+			record_resting(watch, loop, now);
 	}
 	if (dog.report_due && now - dog.last_report_ns >= REPORT_NS) {
 		writer_flush(dog.writer);
