@@ -20,6 +20,7 @@ enum {
 };
 
 static const uint64_t startup_ns = 10000000000;
+static const uint64_t rest_ns = 60000000000;
 static const uint64_t adopt_ns = 1000000000; /* without a wait, until a first thread is a loop */
 
 /* What is known of one loop, beside the source's own. */
@@ -44,6 +45,10 @@ struct watch {
 		int32_t call;
 		bool sleeps, collects;
 	} left;
+
+	/* The stack of the main wait, for who reads the samples. */
+	uint64_t rested_ns; /* when it was written last; 0: never */
+	bool rest_due;      /* something was sampled since */
 };
 
 struct watches {
@@ -379,6 +384,7 @@ static uint32_t write_sample(struct watches *watches, struct watch *watch,
 	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
 	watch->sampled_until_ns = time_ns;
 	watch->sampled_cpu_ns = cpu_ns;
+	watch->rest_due = true;
 	sample.stack = stacks_record(process->stacks, process->writer, unwound, ret_collects);
 	if (asleep)
 		sample.on = writer_string(
@@ -448,23 +454,52 @@ static void enter_stall(struct watches *watches, struct watch *watch, const stru
 	held_drop(&watch->held);
 }
 
-/* A sample from here: the thread sleeps, if the source is right. */
-static void take_asleep(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
+/* Copies the stack of a thread that sleeps. Returns whether it does. */
+static bool copy_asleep(struct watches *watches, const struct watch *watch,
+	const struct stall_loop *loop, struct asleep *ret)
+{
+	struct attached *process = watch->process;
+	uint64_t start, end;
+
+	if (!loop->tid || asleep_look(process->pid, loop->tid, ret) || ret->call == ASLEEP_RUNNING)
+		return false;
+	stacks_find_stack(process->stacks, ret->sp, &start, &end);
+	stacks_patch(process->stacks, NULL, 0);
+	return asleep_take(process->pid, loop->tid, ret, start, end, stacks_lang(process->stacks),
+		&watches->copy);
+}
+
+/* The loop waits. Where it does, on a stack, no turn is to blame: written with the first samples,
+ * and again for recordings whose beginning is overwritten. */
+static void record_resting(
+	struct watches *watches, struct watch *watch, const struct stall_loop *loop, uint64_t now)
 {
 	struct attached *process = watch->process;
 	struct unwind_sample unwound;
+	struct asleep asleep;
+	uint32_t stack;
+
+	if (!watch->rest_due || (watch->rested_ns && now < watch->rested_ns + rest_ns) ||
+		!copy_asleep(watches, watch, loop, &asleep) || word(&loop->turn_begin_ns))
+		return;
+	watch->rest_due = false;
+	watch->rested_ns = now;
+	unwound = asleep_sample(&asleep, &watches->copy);
+	stack = stacks_record(process->stacks, process->writer, &unwound, NULL);
+	if (stack)
+		writer_resting(process->writer, watch->id, stack);
+}
+
+/* A sample from here: the thread sleeps, if the source is right. */
+static void take_asleep(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
+{
+	struct unwind_sample unwound;
 	struct stall_times times;
 	struct asleep asleep;
-	uint64_t start, end, now;
 	bool collects = false;
+	uint64_t now;
 
-	if (!loop->tid || asleep_look(process->pid, loop->tid, &asleep) ||
-		asleep.call == ASLEEP_RUNNING)
-		return;
-	stacks_find_stack(process->stacks, asleep.sp, &start, &end);
-	stacks_patch(process->stacks, NULL, 0);
-	if (!asleep_take(process->pid, loop->tid, &asleep, start, end, stacks_lang(process->stacks),
-		    &watches->copy))
+	if (!copy_asleep(watches, watch, loop, &asleep))
 		return;
 	now = clock_monotonic_ns();
 	times = times_until(loop, now);
@@ -625,6 +660,8 @@ uint64_t watches_look(struct watches *watches, uint64_t now)
 		begin_ns = word(&loop->turn_begin_ns);
 		if (begin_ns)
 			next = least(next, look_at_turn(watches, watch, loop, begin_ns, now));
+		else if (half(&loop->waiting))
+			record_resting(watches, watch, loop, now);
 	}
 	return next;
 }
