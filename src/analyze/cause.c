@@ -3,9 +3,17 @@
  * cause.c - where the wall time of stalls went.
  *
  * Tier C. Data: the figures of one stall or the sum of many -> shares, label.
+ *
+ * Time on a CPU, in its run queue and throttled was counted; what is left of a stall was slept.
+ * Some of that was seen, by the samples that were taken of a sleeping thread: in a system call, or
+ * in none, where a thread waits for memory. All of a stall's sleep is divided as what was seen,
+ * since sleeps that are too short for a sample are most often of the same kind. Where none was
+ * seen, the stall's major faults explain it, each as much as a slow disk takes; what they leave,
+ * and all sleep of a stall without faults, is taken to be blocked.
  */
 #include "cause.h"
 
+static const double UNSEEN_FAULT_NS = 10e6;
 static const double READY_LEAST = 16; /* callbacks, to speak of many */
 static const double CALLS_EACH_MAX = 16;
 static const double PAUSE_SHARE_MAX = 0.25;
@@ -27,23 +35,39 @@ static bool is_congested(const struct record_stall *stall)
 	       (double)stall->measured_ns >= duration * WATCHED_SHARE_LEAST;
 }
 
-/*
- * A thread that sleeps, and in no system call, waits for memory. The fault is counted when it is
- * over, and not always as a major one (userfaultfd).
- */
-static double faulting_ns(const struct stall *stall, const struct sample *samples)
-{
-	double sum = 0;
+/* How much of a stall's samples' time was slept, by where its thread was found asleep. */
+struct sleeps {
+	double in_calls_ns, outside_ns;
+};
 
-	if (stall->record.ended && stall->record.minor_faults + stall->record.major_faults == 0)
-		return 0;
+static struct sleeps find_sleeps(const struct stall *stall, const struct sample *samples)
+{
+	struct sleeps sleeps = {0};
+
 	for (size_t i = 0; i < stall->sample_count; i++) {
 		const struct record_sample *sample = &samples[i].record;
+		double *sum = sample->syscall < 0 ? &sleeps.outside_ns : &sleeps.in_calls_ns;
 
-		if (sample->in_place && sample->syscall < 0 && sample->weight_ns > sample->cpu_ns)
-			sum += (double)(sample->weight_ns - sample->cpu_ns);
+		if (sample->in_place && sample->weight_ns > sample->cpu_ns)
+			*sum += (double)(sample->weight_ns - sample->cpu_ns);
 	}
-	return sum;
+	return sleeps;
+}
+
+/* How much of a stall's sleep was a wait for memory. */
+static double faulting_ns(const struct stall *stall, const struct sample *samples, double asleep_ns)
+{
+	const struct record_stall *record = &stall->record;
+	struct sleeps sleeps = find_sleeps(stall, samples);
+	double seen_ns = sleeps.in_calls_ns + sleeps.outside_ns;
+	double counted_ns = (double)record->major_faults * UNSEEN_FAULT_NS;
+
+	/* A fault is counted when it is over. */
+	if (record->ended && record->minor_faults + record->major_faults == 0)
+		return 0;
+	if (seen_ns > 0)
+		return asleep_ns * (sleeps.outside_ns / seen_ns);
+	return counted_ns < asleep_ns ? counted_ns : asleep_ns;
 }
 
 /* Takes as much of `amount` out of a part as there is; returns the rest of the amount. */
@@ -81,8 +105,8 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 	gc = (double)stall->record.gc_ns;
 	gc -= take(&runqueue, take(&blocked, take(&cpu, gc)));
 
-	fault = faulting_ns(stall, samples);
-	fault -= take(&blocked, fault);
+	fault = faulting_ns(stall, samples, blocked);
+	blocked -= fault;
 
 	parts->measured_ns += measured;
 	if (is_congested(&stall->record))

@@ -26,6 +26,18 @@ static const char *skip_words(const char *at, int words)
 	return at;
 }
 
+/* "...\nvoluntary_ctxt_switches:\tN\n..." (proc(5), /proc/pid/status). */
+static uint64_t count_sleeps(const char *text)
+{
+	static const char name[] = "\nvoluntary_ctxt_switches:\t";
+	const char *at = strstr(text, name);
+	uint64_t count = 0;
+
+	if (at && (at += strlen(name)))
+		parse_unsigned(&at, &count);
+	return count;
+}
+
 /* "rchar: N\nwchar: N\nsyscr: N\nsyscw: N\n…" (proc(5)). recv(2) and send(2) are not among them. */
 static uint64_t count_io_calls(const char *text)
 {
@@ -54,10 +66,12 @@ uint64_t usage_own_cpu_ns(uint32_t tid)
 
 void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usage *ret)
 {
-	char text[512];
+	char text[4096]; /* a status lists groups and memory nodes */
 	const char *at;
 
 	*ret = (struct usage){.taken_ns = clock_now_ns()};
+	if (read_task_file(pid, tid, "/status", text, sizeof(text)) > 0)
+		ret->sleeps = count_sleeps(text);
 	/* "time on CPU, time waiting on a run queue, time slices"
 	 * (Documentation/scheduler/sched-stats.rst). */
 	if (read_task_file(pid, tid, "/schedstat", text, sizeof(text)) > 0) {
@@ -73,9 +87,10 @@ void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usa
 	if (pid == sys_getpid())
 		ret->cpu_ns = usage_own_cpu_ns(tid);
 	ret->throttled_ns = cgroup_throttled_ns(cgroup);
-	/* Fields 10 and 12, counted behind the name, which may hold anything (proc(5)). */
+	/* Fields 3, 10 and 12, counted behind the name, which may hold anything (proc(5)). */
 	if (read_task_file(pid, tid, "/stat", text, sizeof(text)) > 0 &&
 		(at = strrchr(text, ')'))) {
+		ret->runnable = at[1] == ' ' && at[2] == 'R';
 		at = skip_words(at, 8);
 		if (at)
 			parse_unsigned(&at, &ret->minor_faults);
@@ -85,4 +100,14 @@ void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usa
 	}
 	if (read_task_file(pid, tid, "/io", text, sizeof(text)) > 0)
 		ret->io_calls = count_io_calls(text);
+}
+
+uint64_t usage_waiting_ns(const struct usage *before, const struct usage *now, uint64_t waiting_ns)
+{
+	uint64_t passed = now->taken_ns - before->taken_ns;
+	uint64_t told = now->cpu_ns - before->cpu_ns + now->runqueue_ns - before->runqueue_ns;
+
+	if (!before->runnable || !now->runnable || !now->sleeps || now->sleeps != before->sleeps)
+		return 0;
+	return waiting_ns + passed > told ? waiting_ns + passed - told : 0;
 }

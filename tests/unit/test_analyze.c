@@ -96,6 +96,52 @@ START_TEST(sleep_outside_system_calls_is_a_page_fault)
 }
 END_TEST
 
+static const struct {
+	unsigned in_calls, outside, running; /* samples of 20 ms, 14 of them slept */
+	uint64_t minor_faults, major_faults;
+	enum finding_cause expected;
+	double page_fault, blocked; /* shares */
+} sleeps[] = {
+	/* Sleeps too short for a sample. */
+	{0, 0, 5, 900, 1500, CAUSE_PAGE_FAULT, 0.7, 0},
+	{0, 0, 5, 900, 0, CAUSE_BLOCKED, 0, 0.7},
+	{0, 0, 5, 900, 2, CAUSE_BLOCKED, 0.2, 0.5}, /* too few for so much of it */
+	{0, 0, 0, 0, 1500, CAUSE_PAGE_FAULT, 0.7, 0},
+	{0, 0, 0, 0, 0, CAUSE_BLOCKED, 0, 0.7},
+	/* What was seen speaks for the rest. */
+	{0, 1, 4, 900, 0, CAUSE_PAGE_FAULT, 0.7, 0},
+	{1, 0, 4, 900, 1500, CAUSE_BLOCKED, 0, 0.7},
+	{1, 3, 1, 0, 1500, CAUSE_PAGE_FAULT, 0.525, 0.175},
+	{5, 0, 0, 900, 1500, CAUSE_BLOCKED, 0, 0.7},
+};
+
+START_TEST(sleep_is_divided_as_it_was_seen)
+{
+	const double *shares;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned in_place = sleeps[_i].in_calls + sleeps[_i].outside;
+		struct stall *stall = made_stall(recording, i * 1000, 100, 30);
+
+		stall->record.minor_faults = sleeps[_i].minor_faults;
+		stall->record.major_faults = sleeps[_i].major_faults;
+		for (unsigned j = 0; j < in_place + sleeps[_i].running; j++) {
+			struct record_sample *sample =
+				&made_sample(recording, "f@/app/s.js:8 " NODE_ROOTS, 20, -1)
+					 ->record;
+
+			sample->in_place = j < in_place;
+			sample->syscall = j < sleeps[_i].in_calls ? 0 : -1;
+			sample->cpu_ns = 6ULL * MADE_MS;
+		}
+	}
+	shares = diagnose_first()->stall.shares;
+	ck_assert_int_eq(diagnose_first()->cause, sleeps[_i].expected);
+	ck_assert_double_eq_tol(shares[CAUSE_PAGE_FAULT], sleeps[_i].page_fault, 1e-9);
+	ck_assert_double_eq_tol(shares[CAUSE_BLOCKED], sleeps[_i].blocked, 1e-9);
+}
+END_TEST
+
 START_TEST(what_a_sleep_waited_for)
 {
 	static const char *const on[2][5] = {
@@ -386,6 +432,8 @@ Suite *test_suite(void)
 	tcase_add_loop_test(
 		tcase, congestion_is_claimed_when_counted, 0, sizeof(turns) / sizeof(turns[0]));
 	tcase_add_loop_test(tcase, sleep_outside_system_calls_is_a_page_fault, 0, 2);
+	tcase_add_loop_test(
+		tcase, sleep_is_divided_as_it_was_seen, 0, sizeof(sleeps) / sizeof(sleeps[0]));
 	tcase_add_loop_test(tcase, what_a_sleep_waited_for, 0, 2);
 	tcase_add_test(tcase, work_on_a_busy_host_is_still_work);
 	tcase_add_test(tcase, unmeasured_stalls_are_judged_by_their_samples);
