@@ -10,10 +10,14 @@
  * since sleeps that are too short for a sample are most often of the same kind. Where none was
  * seen, the stall's major faults explain it, each as much as a slow disk takes; what they leave,
  * and all sleep of a stall without faults, is taken to be blocked.
+ *
+ * A major fault costs CPU time as well, and that is the kernel's, not the function's: what it takes
+ * at the least to read a page, to switch away and back, is moved from the one to the other.
  */
 #include "cause.h"
 
 static const double UNSEEN_FAULT_NS = 10e6;
+static const double FAULT_WORK_NS = 10e3;
 static const double READY_LEAST = 16; /* callbacks, to speak of many */
 static const double CALLS_EACH_MAX = 16;
 static const double PAUSE_SHARE_MAX = 0.25;
@@ -82,7 +86,7 @@ static double take(double *part, double amount)
 void cause_add(struct cause_parts *parts, const struct stall *stall, const struct sample *samples)
 {
 	double measured = (double)stall->record.measured_ns, cpu = (double)stall->record.cpu_ns;
-	double gc, throttled, runqueue, blocked, fault, rest;
+	double gc, throttled, runqueue, blocked, fault, work, rest;
 
 	if (measured == 0) {
 		cpu = 0;
@@ -107,6 +111,8 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 
 	fault = faulting_ns(stall, samples, blocked);
 	blocked -= fault;
+	work = (double)stall->record.major_faults * FAULT_WORK_NS;
+	fault += work - take(&cpu, work);
 
 	parts->measured_ns += measured;
 	if (is_congested(&stall->record))

@@ -25,7 +25,8 @@ bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64
 /*
  * The label of what took most of the time: gc, throttled, page-fault, blocked, congestion or
  * on-cpu, in this order where equal. The wait for a CPU is not a function's cause and does not
- * compete.
+ * compete, however long: a stall that the host only made longer keeps its own cause, and one that
+ * was the host's doing is told by cause_is_host and has no need of a label.
  */
 enum finding_cause cause_label(const struct cause_parts *parts);
 /* What part of the measured time each cause has, in an array of CAUSES. */
