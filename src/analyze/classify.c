@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "origin.h"
+
 /* Where distributions keep shared libraries; what lies elsewhere was brought by the application. */
 static const char *const system_folders[] = {
 	"/lib/",
@@ -30,6 +32,12 @@ static const char *const dependency_folders[] = {
 	"/node_modules/",
 	"/site-packages/",
 	"/dist-packages/",
+	/* Cargo's, in its own home or in that of an image, and what Rust's library depends on. */
+	"/.cargo/registry/",
+	"/.cargo/git/",
+	"/cargo/registry/src/",
+	"/cargo/git/checkouts/",
+	"/rust/deps/",
 };
 
 static bool starts_with(const char *text, const char *prefix)
@@ -149,7 +157,8 @@ static enum frame_class script_class(const struct frame *frame)
 	return CLASS_APPLICATION;
 }
 
-static enum frame_class native_class(const struct frame *frame, const struct recording *recording)
+/* Whose file it is that the code lies in. */
+static enum frame_class module_class(const struct frame *frame, const struct recording *recording)
 {
 	const char *path = module_path(frame);
 	bool has_runtime = is_given(recording->head.runtime);
@@ -171,6 +180,17 @@ static enum frame_class native_class(const struct frame *frame, const struct rec
 	if (in_system_folder(path) || starts_with(base_name(path), "libholter.so"))
 		return CLASS_NATIVE_LIBRARY;
 	return CLASS_APPLICATION;
+}
+
+static enum frame_class native_class(const struct frame *frame, const struct recording *recording)
+{
+	enum frame_class module = module_class(frame, recording);
+
+	if (module != CLASS_APPLICATION || !frame->function)
+		return module;
+	if (in_dependency_folder(frame->function->file))
+		return CLASS_DEPENDENCY;
+	return origin_is_library(frame->function, recording) ? CLASS_NATIVE_LIBRARY : module;
 }
 
 enum frame_class frame_class(const struct frame *frame, const struct recording *recording)
@@ -203,7 +223,7 @@ const char *frame_name(const struct frame *frame, struct recording *recording)
 		return "[kernel]";
 	name = recording_alloc(recording, size);
 	snprintf(name, size, "%s%s0x%llx", module, module[0] == '\0' ? "" : "+",
-		(unsigned long long)frame_offset(frame));
+		(unsigned long long)(frame->start ? frame->start : frame_offset(frame)));
 	return name;
 }
 

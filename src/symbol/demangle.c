@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qualified_name.h"
+
 /* The C++ ABI's demangler, section 3.4 of the Itanium C++ ABI; it has C linkage and no C header. */
 extern char *__cxa_demangle(const char *name, char *buffer, size_t *length, int *status);
 
@@ -140,6 +142,19 @@ static void cut(char *text)
 		memcpy(text + DEMANGLE_OUTPUT_MAX - 3, "...", 4);
 }
 
+/* Takes a demangled name and returns the qualified one, or the same if it is not understood. */
+static char *qualified(char *text, bool (*reduce)(const char *text, char *ret))
+{
+	char *reduced = text ? malloc(strlen(text) + 1) : NULL;
+
+	if (reduced && reduce(text, reduced)) {
+		free(text);
+		return reduced;
+	}
+	free(reduced);
+	return text;
+}
+
 static char *demangle_cxx(const char *mangled)
 {
 	int status = 0;
@@ -149,16 +164,19 @@ static char *demangle_cxx(const char *mangled)
 	if (!text)
 		return NULL;
 	length = strlen(text);
-	if (is_rust_legacy(text, length))
-		rust_legacy_clean(text, length);
-	return text;
+	if (!is_rust_legacy(text, length))
+		return qualified(text, qualified_name_cxx);
+	rust_legacy_clean(text, length);
+	return qualified(text, qualified_name_rust);
 }
 
 static char *demangle_rust(const char *mangled)
 {
 	char text[DEMANGLE_OUTPUT_MAX];
 
-	return demangle_rust_v0(mangled, text, sizeof(text)) < 0 ? NULL : strdup(text);
+	if (demangle_rust_v0(mangled, text, sizeof(text)) < 0)
+		return NULL;
+	return qualified(strdup(text), qualified_name_rust);
 }
 
 char *demangle(const char *name)

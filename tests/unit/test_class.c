@@ -45,6 +45,90 @@ static const struct {
 	{"jitted!", NODE, NODE_PATH, CLASS_NATIVE_LIBRARY},
 };
 
+/* Code in the server's own file, by its debug information or, without any, by its name. */
+static const struct {
+	const char *name, *file;
+	bool in_rust; /* the stack begins as Rust's do */
+	enum frame_class expected;
+} origins[] = {
+	{"shop::Ledger::amount", "/srv/src/ledger.cpp", false, CLASS_APPLICATION},
+	{"std::hash::operator()", "/srv/src/order.h", false, CLASS_APPLICATION},
+	{"std::map::operator[]", "/usr/include/c++/12/bits/stl_map.h", false, CLASS_NATIVE_LIBRARY},
+	{"f", "/opt/gcc/x86_64-linux-gnu/include/c++/13.2.0/regex", false, CLASS_NATIVE_LIBRARY},
+	{"f", "/opt/llvm/include/c++/v1/vector", false, CLASS_NATIVE_LIBRARY},
+	{"f", "/srv/include/c++/order.h", false, CLASS_APPLICATION},
+	{"f", "/usr/local/include/nlohmann/json.hpp", false, CLASS_NATIVE_LIBRARY},
+	{"_mm_crc32_u64", "/usr/lib/gcc/x86_64-linux-gnu/12/include/smmintrin.h", false,
+		CLASS_NATIVE_LIBRARY},
+	{"f", "/usr/src/app/server.cpp", false, CLASS_APPLICATION},
+	{"f", "server.cpp", false, CLASS_APPLICATION},
+	{"quicksort",
+		"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/slice/sort/"
+		"mod.rs",
+		true, CLASS_NATIVE_LIBRARY},
+	{"f", "/home/u/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/src/rt.rs", true,
+		CLASS_NATIVE_LIBRARY},
+	{"f", "/usr/src/rustc-1.63.0/library/alloc/src/vec/mod.rs", true, CLASS_NATIVE_LIBRARY},
+	{"f", "/rustc/main.rs", true, CLASS_APPLICATION},
+	{"f", "/home/u/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/serde-1.0.2/src/de.rs",
+		true, CLASS_DEPENDENCY},
+	{"f", "/usr/local/cargo/git/checkouts/mio-4f2a/77aa/src/lib.rs", true, CLASS_DEPENDENCY},
+	{"f", "/rust/deps/hashbrown-0.15.2/src/raw/mod.rs", true, CLASS_DEPENDENCY},
+	{"<core::fmt::Formatter as demo::Paint>::paint", "/srv/src/main.rs", true,
+		CLASS_APPLICATION},
+	/* without a file */
+	{"main", "", false, CLASS_APPLICATION},
+	{"__process", "", false, CLASS_APPLICATION},
+	{"stdx::map::find", "", false, CLASS_APPLICATION},
+	{"shop::std::sort", "", false, CLASS_APPLICATION},
+	{"std::__detail::_Executor::_M_dfs", "", false, CLASS_NATIVE_LIBRARY},
+	{"__gnu_cxx::__normal_iterator::operator*", "", false, CLASS_NATIVE_LIBRARY},
+	{"__cxxabiv1::__dynamic_cast", "", false, CLASS_NATIVE_LIBRARY},
+	{"core::Server::run", "", false, CLASS_APPLICATION},
+	{"alloc::Pool::get", "", false, CLASS_APPLICATION},
+	{"core::slice::sort::stable::quicksort::quicksort", "", true, CLASS_NATIVE_LIBRARY},
+	{"alloc::slice::<impl [T]>::sort", "", true, CLASS_NATIVE_LIBRARY},
+	{"std::collections::hash::map::HashMap::insert", "", true, CLASS_NATIVE_LIBRARY},
+	{"demo::Conn::poll", "", true, CLASS_APPLICATION},
+	{"demo::_::<impl serde::de::Deserialize for demo::Order>::deserialize", "", true,
+		CLASS_APPLICATION},
+	{"<demo::Order as core::cmp::Ord>::cmp", "", true, CLASS_APPLICATION},
+	{"<&mut demo::Order as core::fmt::Debug>::fmt", "", true, CLASS_APPLICATION},
+	{"<alloc::vec::Vec as demo::Total>::total", "", true, CLASS_APPLICATION},
+	{"<u64 as demo::Total>::total", "", true, CLASS_APPLICATION},
+	{"<alloc::vec::Vec as core::ops::drop::Drop>::drop", "", true, CLASS_NATIVE_LIBRARY},
+	{"<&mut [u8] as std::io::Read>::read", "", true, CLASS_NATIVE_LIBRARY},
+	{"<dyn core::any::Any>::is", "", true, CLASS_NATIVE_LIBRARY},
+	{"<str>::trim", "", true, CLASS_NATIVE_LIBRARY},
+	{"<dyn demo::Shape>::area", "", true, CLASS_APPLICATION},
+};
+
+START_TEST(class_of_code_in_the_servers_own_file)
+{
+	struct recording *made = made_recording("", "/srv/server");
+	struct function function = {.name = origins[_i].name, .file = origins[_i].file};
+	struct stack *stack = made_stack(
+		made, origins[_i].in_rust ? "f!/srv/server std::rt::lang_start!/srv/server"
+					  : "f!/srv/server main!/srv/server");
+
+	stack->frames[0].function = &function;
+	ck_assert_int_eq(frame_class(&stack->frames[0], made), origins[_i].expected);
+	made_free(made);
+}
+END_TEST
+
+/* Where the file as a whole is somebody else's, a name makes it nobody's own. */
+START_TEST(class_of_a_templates_instance_in_a_package)
+{
+	const struct function function = {
+		.name = "std::sort", .file = "/usr/include/c++/12/algorithm"};
+	struct stack *stack = made_stack(recording, "f!/app/node_modules/bcrypt/bcrypt.node");
+
+	stack->frames[0].function = &function;
+	ck_assert_int_eq(frame_class(&stack->frames[0], recording), CLASS_DEPENDENCY);
+}
+END_TEST
+
 /* A package that was compiled stays one, and what is bundled is judged by where it came from. */
 START_TEST(class_of_a_mapped_frame)
 {
@@ -141,6 +225,9 @@ Suite *test_suite(void)
 
 	tcase_add_checked_fixture(tcase, begin_node, finish);
 	tcase_add_loop_test(tcase, class_of_frame, 0, sizeof(classes) / sizeof(classes[0]));
+	tcase_add_loop_test(tcase, class_of_code_in_the_servers_own_file, 0,
+		sizeof(origins) / sizeof(origins[0]));
+	tcase_add_test(tcase, class_of_a_templates_instance_in_a_package);
 	tcase_add_test(tcase, class_of_a_mapped_frame);
 	tcase_add_loop_test(tcase, class_of_python_frame, 0,
 		sizeof(python_classes) / sizeof(python_classes[0]));
