@@ -35,6 +35,8 @@ static struct key key_of(const struct frame *frame)
 	 * left. */
 	key.module = module ? module : "";
 	key.place = key.name[0] == '\0' && !frame_is_script(frame) ? frame_offset(frame) : 0;
+	if (key.place && frame->start)
+		key.place = frame->start;
 	return key;
 }
 

@@ -35,6 +35,8 @@ struct frame {
 	const struct mapping *mapping;   /* null: none */
 	const struct function *function; /* null: not named yet, or not nameable */
 	uint32_t line, column;
+	uint64_t start; /* where a native function without a name begins, less the mapping's bias;
+			   by src/symbol. 0: unknown */
 	const struct generated
 		*generated; /* null: what stands here is what ran; else by src/symbol */
 	bool inlined;

@@ -31,9 +31,10 @@ struct module {
 	int link_fd;      /* of a debug file found by its link; -1: none */
 	struct segment segments[SEGMENTS_MAX];
 	size_t segment_count;
-	bool symbols_read, lines_read;
+	bool symbols_read, lines_read, frames_read;
 	struct elf_symbols symbols;
 	struct lines *lines;          /* null: none, or not read yet */
+	Dwarf_CFI *frames;            /* of .eh_frame; null likewise */
 	char *names[PLACE_DEPTH_MAX]; /* readable, of the last look-up */
 };
 
@@ -173,6 +174,7 @@ void module_free(struct module *module)
 		return;
 	forget_names(module);
 	lines_free(module->lines);
+	dwarf_cfi_end(module->frames);
 	elf_symbols_done(&module->symbols);
 	elf_end(module->debug);
 	elf_end(module->elf);
@@ -242,6 +244,23 @@ static void name_outermost(struct module *module, struct place *place, uint64_t 
 		place->name = symbol->name;
 }
 
+/* Where the function at an address begins, by the table for exceptions, which no stripping takes
+ * away. 0: unknown. */
+static uint64_t start_of_function(struct module *module, uint64_t address)
+{
+	Dwarf_Addr start = 0, end;
+	Dwarf_Frame *frame;
+
+	if (!module->frames_read)
+		module->frames = dwarf_getcfi_elf(module->elf);
+	module->frames_read = true;
+	if (!module->frames || dwarf_cfi_addrframe(module->frames, address, &frame) != 0)
+		return 0;
+	dwarf_frame_info(frame, &start, &end, NULL);
+	free(frame);
+	return start;
+}
+
 size_t module_lookup(struct module *module, uint64_t offset, struct place places[PLACE_DEPTH_MAX])
 {
 	uint64_t address;
@@ -266,5 +285,8 @@ size_t module_lookup(struct module *module, uint64_t offset, struct place places
 	}
 	/* A line without a function helps nobody who looks for one, but it does say where to look.
 	 */
-	return places[count - 1].name || places[count - 1].line ? count : 0;
+	if (places[count - 1].name || places[count - 1].line)
+		return count;
+	places[0] = (struct place){.start = start_of_function(module, address)};
+	return places[0].start ? 1 : 0;
 }

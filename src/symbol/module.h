@@ -40,6 +40,6 @@ bool module_has_code(const struct module *module, uint64_t offset);
 /*
  * Fills `places` with the functions at an offset of the file, innermost first; all but the last
  * were inlined. Returns their number: 0 if nothing is known, at most PLACE_DEPTH_MAX. Strings are
- * the module's, until the next look-up.
+ * the module's, until the next look-up. Of a stripped file it is known where the function begins.
  */
 size_t module_lookup(struct module *module, uint64_t offset, struct place places[PLACE_DEPTH_MAX]);

@@ -17,4 +17,5 @@ struct place {
 	const char *file;       /* absolute where the compiler said so; null: unknown */
 	uint32_t line, column;  /* of the address, in `file`; 0: unknown */
 	uint32_t function_line; /* of the declaration, in `file`; 0: unknown */
+	uint64_t start; /* of a function without a name, as the file has addresses; 0: unknown */
 };

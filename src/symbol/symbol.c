@@ -451,7 +451,10 @@ static struct frame frame_in(
 {
 	struct frame named = *frame;
 
-	named.function = intern_function(context, place->name, place->file, place->function_line);
+	named.start = place->start;
+	if (!place->start)
+		named.function =
+			intern_function(context, place->name, place->file, place->function_line);
 	named.line = place->line;
 	named.column = place->column;
 	if (!is_last) {
@@ -482,6 +485,12 @@ static size_t write_known(struct context *context, struct frame *out, const stru
 	return known->count;
 }
 
+/* Where a function begins is less than the recording may know. */
+static bool says_little(const struct answer *answer)
+{
+	return !answer || answer->places[0].start;
+}
+
 /* What the files say of a frame, or null. */
 static const struct answer *find_answer(
 	const struct context *context, const struct frame *frame, uint64_t address)
@@ -507,7 +516,7 @@ static size_t write_frames(
 	if (!is_wanted(frame))
 		return 1;
 	answer = find_answer(context, frame, address);
-	known = answer ? NULL : find_known(context, frame, address);
+	known = says_little(answer) ? find_known(context, frame, address) : NULL;
 	if (known)
 		return write_known(context, out, frame, known);
 	source = source_of(context, frame, address, &offset);
@@ -535,8 +544,10 @@ static size_t frames_needed(const struct context *context, const struct stack *s
 		const struct stack *known;
 
 		answer = is_wanted(frame) ? find_answer(context, frame, address) : NULL;
-		known = is_wanted(frame) && !answer ? find_known(context, frame, address) : NULL;
-		needed += answer ? answer->count : known ? known->count : 1;
+		known = is_wanted(frame) && says_little(answer)
+				? find_known(context, frame, address)
+				: NULL;
+		needed += known ? known->count : answer ? answer->count : 1;
 	}
 	return needed;
 }

@@ -43,6 +43,7 @@ struct wire_answer {
 };
 
 struct wire_place {
+	uint64_t start;
 	uint32_t line, column, function_line;
 	uint32_t name_bytes, file_bytes; /* with the NUL; 0: null */
 };
@@ -116,6 +117,7 @@ static void put_answer(FILE *out, const struct place *places, size_t count)
 	fwrite(&answer, sizeof(answer), 1, out);
 	for (size_t i = 0; i < count; i++) {
 		struct wire_place place = {
+			.start = places[i].start,
 			.line = places[i].line,
 			.column = places[i].column,
 			.function_line = places[i].function_line,
@@ -253,6 +255,7 @@ static bool take_place(const struct buffer *buffer, size_t *at, struct place *re
 	if (!take(buffer, at, &wire, sizeof(wire)))
 		return false;
 	*ret = (struct place){
+		.start = wire.start,
 		.line = wire.line,
 		.column = wire.column,
 		.function_line = wire.function_line,

@@ -210,6 +210,7 @@ END_TEST
 START_TEST(stripped_library_has_exported_names_only)
 {
 	const struct frame *frame = name_in(FIXTURES "/places_stripped.so", outer().return_address);
+	uint64_t address;
 
 	check_frame(frame, "places_outer", 0, false);
 	ck_assert_str_eq(frame->function->file, "");
@@ -220,6 +221,11 @@ START_TEST(stripped_library_has_exported_names_only)
 	ck_assert_ptr_null(frame->function);
 	ck_assert_str_eq(frame->unresolved, "no symbols");
 	ck_assert_uint_eq(scene.report.named, 0);
+	/* But where it begins is known: at its only call at the latest. */
+	address = frame->address - (scene.mapping.record.start - scene.mapping.record.offset);
+	ck_assert_uint_gt(frame->start, 0);
+	ck_assert_uint_lt(frame->start, address);
+	ck_assert_uint_lt(address - frame->start, 64);
 }
 END_TEST
 
