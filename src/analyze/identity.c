@@ -94,16 +94,35 @@ static uint32_t number_of(struct identity *identity, struct table *table, const 
 	return identity->function_count++;
 }
 
+/* A comprehension is a function of its own up to Python 3.11, and nobody wrote it (PEP 709). */
+static bool is_comprehension(const struct frame *frame)
+{
+	static const char *const names[] = {"<listcomp>", "<setcomp>", "<dictcomp>"};
+
+	if (frame->kind != FRAME_PYTHON || !frame->function)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *found = strstr(frame->function->name, names[i]);
+
+		if (found && strcmp(found, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void number_frames(struct stack_view *view, struct identity *identity, struct table *table,
 	struct recording *recording)
 {
 	view->functions = recording_alloc(recording, view->stack->count * sizeof(*view->functions));
-	for (size_t i = 0; i < view->stack->count; i++) {
+	for (size_t i = view->stack->count; i-- > 0;) {
 		const struct frame *frame = &view->stack->frames[i];
 
 		if (frame->kind == FRAME_TRUNCATED) {
 			view->functions[i] = FUNCTION_NONE;
 			view->cut = true;
+		} else if (is_comprehension(frame) && i + 1 < view->stack->count &&
+			   view->functions[i + 1] != FUNCTION_NONE) {
+			view->functions[i] = view->functions[i + 1];
 		} else {
 			view->functions[i] = number_of(identity, table, frame, recording);
 		}

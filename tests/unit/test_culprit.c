@@ -413,6 +413,32 @@ START_TEST(a_dispatcher_between_callbacks_abstains)
 }
 END_TEST
 
+START_TEST(a_comprehension_is_its_function)
+{
+	const struct finding *finding;
+
+	finish();
+	recording = made_recording("python 3.11.2", "/usr/bin/python3.11");
+	for (int i = 0; i < 5; i++) {
+		struct stall *stall = made_plain(recording, i * 900, 150,
+			"rank.<locals>.<listcomp>@/srv/app.py:6 rank@/srv/app.py:5 "
+			"handle@/srv/app.py:20",
+			11, -1);
+
+		for (size_t j = 0; j < stall->sample_count; j++) {
+			struct stack *stack = recording->samples[stall->first_sample + j].stack;
+
+			for (size_t frame = 0; frame < stack->count; frame++)
+				stack->frames[frame].kind = FRAME_PYTHON;
+		}
+	}
+	finding = diagnose_first();
+	ck_assert_str_eq(finding->culprit.function, "rank");
+	ck_assert_uint_eq(finding->culprit.line, 6);
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+}
+END_TEST
+
 START_TEST(native_culprit_has_a_module)
 {
 	static const char server[] = "/usr/bin/redis-server";
@@ -515,6 +541,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, few_whole_stacks_do_not_decide);
 	tcase_add_test(tcase, nothing_in_common_is_parted);
 	tcase_add_test(tcase, native_culprit_has_a_module);
+	tcase_add_test(tcase, a_comprehension_is_its_function);
 	tcase_add_test(tcase, who_runs_the_loop_is_not_to_blame);
 	tcase_add_test(tcase, a_loop_that_works_itself_is_to_blame);
 	tcase_add_test(tcase, nobody_is_to_blame_rather_than_the_entry);
