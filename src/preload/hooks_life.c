@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hooks_life.c - the call by which a process becomes a server, which ends start-up, those by which
+ * hooks_life.c - the calls by which a process becomes a server, which ends start-up, those by which
  * one that was started as root becomes another user's, and those by which it forbids itself
  * system calls. Tier B.
  */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "export.h"
 #include "life.h"
 #include "real.h"
+#include "sys.h"
 
 EXPORT int listen(int socket, int backlog)
 {
@@ -22,6 +24,81 @@ EXPORT int listen(int socket, int backlog)
 	if (!result)
 		life_listened();
 	errno = saved;
+	return result;
+}
+
+/*
+ * A process that listens nowhere itself serves from its first connection on: it was handed a socket
+ * that listens (by its parent, or by socket activation), or is handed one connection after the
+ * other, as the workers of Node's cluster are.
+ */
+static void received(int saved)
+{
+	life_listened();
+	errno = saved;
+}
+
+static bool may_become_server(void)
+{
+	return !life_server_since_ns() && life_may_record();
+}
+
+EXPORT int accept(int socket, __SOCKADDR_ARG address, socklen_t *length)
+{
+	int result = REAL(accept)(socket, address, length);
+
+	if (result >= 0 && may_become_server())
+		received(errno);
+	return result;
+}
+
+EXPORT int accept4(int socket, __SOCKADDR_ARG address, socklen_t *length, int flags)
+{
+	int result = REAL(accept4)(socket, address, length, flags);
+
+	if (result >= 0 && may_become_server())
+		received(errno);
+	return result;
+}
+
+static int socket_option(int socket, int option)
+{
+	int value = 0;
+	socklen_t length = sizeof(value);
+
+	return sys_call6(SYS_getsockopt, (uint64_t)socket, SOL_SOCKET, (uint64_t)option,
+		       (uint64_t)(uintptr_t)&value, (uint64_t)(uintptr_t)&length, 0) == 0
+		       ? value
+		       : -1;
+}
+
+/* A connection of the network, or a socket that listens; programs send each other many things. */
+static bool brings_connection(struct msghdr *message)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
+		part = CMSG_NXTHDR(message, part)) {
+		int socket, domain;
+
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS ||
+			part->cmsg_len < CMSG_LEN(sizeof(socket)))
+			continue;
+		memcpy(&socket, CMSG_DATA(part), sizeof(socket));
+		domain = socket_option(socket, SO_DOMAIN);
+		if (socket_option(socket, SO_TYPE) == SOCK_STREAM &&
+			(domain == AF_INET || domain == AF_INET6 ||
+				socket_option(socket, SO_ACCEPTCONN) == 1))
+			return true;
+	}
+	return false;
+}
+
+EXPORT ssize_t recvmsg(int socket, struct msghdr *message, int flags)
+{
+	ssize_t result = REAL(recvmsg)(socket, message, flags);
+
+	if (result >= 0 && message->msg_controllen && may_become_server() &&
+		brings_connection(message))
+		received(errno);
 	return result;
 }
 

@@ -31,8 +31,8 @@ void life_stand_aside(const char *why);
 /* Whether this process has listened itself, and so is one to record from its first waits on. */
 bool life_has_listened(void);
 /*
- * When start-up ended, CLOCK_MONOTONIC: at the first listen, or at the fork from a parent that had
- * listened before. 0: neither, so far.
+ * When start-up ended, CLOCK_MONOTONIC: at the first listen or connection, or at the fork from a
+ * parent that had listened before. 0: neither, so far.
  */
 uint64_t life_server_since_ns(void);
 void life_count_lost_loop(void);

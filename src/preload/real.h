@@ -32,6 +32,9 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 	X(select)                                                                                  \
 	X(pselect)                                                                                 \
 	X(listen)                                                                                  \
+	X(accept)                                                                                  \
+	X(accept4)                                                                                 \
+	X(recvmsg)                                                                                 \
 	X(setuid)                                                                                  \
 	X(setreuid)                                                                                \
 	X(setresuid)                                                                               \

@@ -333,9 +333,8 @@ def cluster():
         port = free_port()
         with Server([node(), folder / "server.js"], folder, {"PORT": str(port), **in_folder(folder / "recordings")},
                     port) as server:
-            # The workers never call listen themselves, so their start-up lasts for ten seconds.
-            load(port, 10, root=10)
-            load(port, 4, root=20, slow=4)
+            # The workers never call listen themselves: they serve from their first connection on.
+            load(port, 5, root=20, slow=4)
             primary = server.process.pid
         left = recordings(folder / "recordings")
         check(len(left) == 3 and primary in left, f"{len(left)} recordings of 3 processes")
