@@ -74,7 +74,8 @@ const struct limit limits[LIMITS] = {
 		"What Holter watches has fixed bounds, as its memory in the server has.",
 		"nothing: the report says how many were left out", NULL},
 	[LIMIT_START_UP] = {"start-up", MODE_PRELOADING,
-		"Stalls until a program listens, or for 10 s where it never does, as findings.",
+		"Stalls until a program listens or has its first connection, or for 10 s where it "
+		"never does, as findings.",
 		"Loading modules holds the loop, and nobody is served yet.",
 		"look at them with holter dump", NULL},
 	[LIMIT_SHORT_STALLS] = {"short-stalls", MODES_ALL,
