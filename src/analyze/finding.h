@@ -77,6 +77,7 @@ struct loop_figures {
 	double utilisation;    /* busy share of the observed time */
 	double p50_ms, p99_ms; /* NAN if the recording ended before it had a histogram */
 	double max_ms;
+	double unfinished_ms; /* the longest turn that had not ended; 0: none. Not in the others. */
 };
 
 struct diagnosis {
@@ -84,6 +85,7 @@ struct diagnosis {
 	double seconds;
 	struct finding *findings; /* worst first */
 	size_t finding_count;
+	/* The main thread's first, then by name, of one name the longest turn first. */
 	struct loop_figures *loops;
 	size_t loop_count;
 	const char **not_observed; /* what the recording cannot say, one line each */
@@ -94,6 +96,8 @@ struct diagnosis {
  * or a negative errno. */
 int diagnose(struct diagnosis *ret, struct recording *recording);
 
+/* Whether it is the process's first thread. */
+bool loop_is_main(const struct loop *loop, const struct recording *recording);
 const char *finding_kind_name(enum finding_kind kind);    /* "stall", "heap-growth", … */
 const char *finding_cause_name(enum finding_cause cause); /* "on-cpu", … */
 const char *severity_name(enum severity severity);

@@ -2,14 +2,17 @@
 /*
  * loop.c - merges the rows of a loop's turns: how many, how busy, how long.
  *
- * Tier C. Data: recording.turns -> struct loop_figures. Stalls are not looked at here: the
- * histogram has every turn, short and long.
+ * Tier C. Data: recording.turns -> struct loop_figures. Of the stalls only those are looked at that
+ * never ended: the histogram has every other turn, short and long.
  */
 #include "loop.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "histogram.h"
+#include "stall.h"
 
 static const double NS_PER_MS = 1e6;
 
@@ -66,6 +69,63 @@ static void merge_rows(
 	ret->max_ms = (double)longest_ns / NS_PER_MS;
 }
 
+static double longest_unfinished_ms(const struct loop *loop, const struct recording *recording)
+{
+	double longest_ms = 0;
+
+	for (size_t i = 0; i < recording->stall_count; i++) {
+		const struct stall *stall = &recording->stalls[i];
+
+		if (stall->loop == loop && stall_is_unfinished(stall, recording))
+			longest_ms =
+				fmax(longest_ms, (double)stall->record.duration_ns / NS_PER_MS);
+	}
+	return longest_ms;
+}
+
+bool loop_is_main(const struct loop *loop, const struct recording *recording)
+{
+	return loop->record.tid == recording->head.pid;
+}
+
+static const char *name_of(const struct loop *loop)
+{
+	return loop->record.thread ? loop->record.thread : "";
+}
+
+static int by_name(const void *left, const void *right)
+{
+	const struct loop_figures *a = left, *b = right;
+	int order = strcmp(name_of(a->loop), name_of(b->loop));
+	double a_ms = fmax(a->max_ms, a->unfinished_ms), b_ms = fmax(b->max_ms, b->unfinished_ms);
+
+	if (order != 0)
+		return order;
+	if (a_ms != b_ms)
+		return a_ms > b_ms ? -1 : 1;
+	return a->loop->record.id < b->loop->record.id ? -1
+						       : a->loop->record.id > b->loop->record.id;
+}
+
+static void put_in_order(struct diagnosis *diagnosis, const struct recording *recording)
+{
+	struct loop_figures *loops = diagnosis->loops;
+	size_t count = diagnosis->loop_count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct loop_figures first = loops[i];
+
+		if (!loop_is_main(first.loop, recording))
+			continue;
+		loops[i] = loops[0];
+		loops[0] = first;
+		loops++;
+		count--;
+		break;
+	}
+	qsort(loops, count, sizeof(*loops), by_name);
+}
+
 /* A thread that only waits is worth a word where there is no other: the process was idle. */
 void loop_measure(struct diagnosis *diagnosis, struct recording *recording)
 {
@@ -78,15 +138,16 @@ void loop_measure(struct diagnosis *diagnosis, struct recording *recording)
 
 		figures->loop = recording->loops[i];
 		merge_rows(figures, histogram, recording);
-		if (figures->turns > 0)
+		figures->unfinished_ms = longest_unfinished_ms(figures->loop, recording);
+		if (figures->turns > 0 || figures->unfinished_ms > 0)
 			diagnosis->loop_count++;
 	}
-	if (diagnosis->loop_count > 0)
-		return;
-	for (size_t i = 0; i < recording->loop_count; i++)
+	for (size_t i = 0, busy = diagnosis->loop_count; busy == 0 && i < recording->loop_count;
+		i++)
 		diagnosis->loops[diagnosis->loop_count++] = (struct loop_figures){
 			.loop = recording->loops[i],
 			.p50_ms = NAN,
 			.p99_ms = NAN,
 		};
+	put_in_order(diagnosis, recording);
 }

@@ -194,9 +194,7 @@ static const struct loop *worst_loop(
 	return worst;
 }
 
-/* Every recording cuts off a turn. A process that says good-bye has ended its own; a tool that says
- * so has only stopped to look. */
-static bool is_unfinished(const struct stall *stall, const struct recording *recording)
+bool stall_is_unfinished(const struct stall *stall, const struct recording *recording)
 {
 	return !stall->record.ended && (!recording->ended || recording->head.mode == MODE_ATTACH);
 }
@@ -220,7 +218,8 @@ static void set_figures(struct finding *finding, const struct stall_set *set,
 
 		durations_ms[i] = (double)stall->record.duration_ns / NS_PER_MS;
 		figures->total_ms += durations_ms[i];
-		if (is_unfinished(stall, recording) && durations_ms[i] > figures->unfinished_ms)
+		if (stall_is_unfinished(stall, recording) &&
+			durations_ms[i] > figures->unfinished_ms)
 			figures->unfinished_ms = durations_ms[i];
 		figures->since_attach |= was_going_on(stall, recording);
 	}

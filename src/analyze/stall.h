@@ -13,3 +13,10 @@
  * and seconds are set; the memory is the recording's. Returns 0 or -ENOMEM.
  */
 int stall_findings(struct diagnosis *diagnosis, struct recording *recording);
+
+/*
+ * Whether a stall was still going on when the process vanished, or when it was looked at last.
+ * Every recording cuts off a turn: a process that says good-bye has ended its own; a tool that says
+ * so has only stopped to look.
+ */
+bool stall_is_unfinished(const struct stall *stall, const struct recording *recording);

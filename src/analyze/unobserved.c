@@ -8,19 +8,25 @@
 
 #include <string.h>
 
-static const char *const loss_words[LOSS_KINDS] = {
-	[LOSS_UNKNOWN] = "things of a kind that this version does not know",
-	[LOSS_SAMPLE_SLOT] = "samples: no room for one more at that moment",
-	[LOSS_SAMPLE_TIMEOUT] = "samples: the thread did not answer in time",
-	[LOSS_SAMPLE_STACK] = "samples: the stack could not be read",
-	[LOSS_BLOCK_WRITE] = "blocks were not written (disk full, or an I/O error)",
-	[LOSS_BLOCK_ROTATED] = "older blocks made room, as --max-size says",
-	[LOSS_LOOP] = "loops: more than can be watched at once",
-	[LOSS_EVENT] = "stalls or turns: too many at once",
-	[LOSS_EINTR_RACE] = "system calls may have seen an interruption of Holter's",
-	[LOSS_INTERN] = "names or stacks were too many or too long",
-	[LOSS_POOL] = "annotated pools: more than can be watched at once",
-	[LOSS_HOLD] = "connections of annotated pools were held without being timed",
+/* What follows the number. */
+static const struct {
+	const char *one, *many, *rest;
+} losses[LOSS_KINDS] = {
+	[LOSS_UNKNOWN] = {"thing", "things", " of a kind that this version does not know"},
+	[LOSS_SAMPLE_SLOT] = {"sample", "samples", ": no room for one more at that moment"},
+	[LOSS_SAMPLE_TIMEOUT] = {"sample", "samples", ": the thread did not answer in time"},
+	[LOSS_SAMPLE_STACK] = {"sample", "samples", ": the stack could not be read"},
+	[LOSS_BLOCK_WRITE] = {"block was", "blocks were",
+		" not written (disk full, or an I/O error)"},
+	[LOSS_BLOCK_ROTATED] = {"older block", "older blocks", " made room, as --max-size says"},
+	[LOSS_LOOP] = {"loop", "loops", ": more than can be watched at once"},
+	[LOSS_EVENT] = {"stall or turn", "stalls or turns", ": too many at once"},
+	[LOSS_EINTR_RACE] = {"system call", "system calls",
+		" may have seen an interruption of Holter's"},
+	[LOSS_INTERN] = {"name or stack was", "names or stacks were", " too many or too long"},
+	[LOSS_POOL] = {"annotated pool", "annotated pools", ": more than can be watched at once"},
+	[LOSS_HOLD] = {"connection of an annotated pool was", "connections of annotated pools were",
+		" held without being timed"},
 };
 
 static void add(struct diagnosis *diagnosis, const char *line)
@@ -28,15 +34,16 @@ static void add(struct diagnosis *diagnosis, const char *line)
 	diagnosis->not_observed[diagnosis->not_observed_count++] = line;
 }
 
-static void add_count(
-	struct diagnosis *diagnosis, struct recording *recording, uint64_t count, const char *what)
+static void add_count(struct diagnosis *diagnosis, struct recording *recording, uint64_t count,
+	const char *one, const char *many, const char *rest)
 {
 	char text[160];
 	int length;
 
 	if (count == 0)
 		return;
-	length = snprintf(text, sizeof(text), "%llu %s", (unsigned long long)count, what);
+	length = snprintf(text, sizeof(text), "%llu %s%s", (unsigned long long)count,
+		count == 1 ? one : many, rest);
 	add(diagnosis, recording_text(recording, text, (size_t)length));
 }
 
@@ -59,11 +66,13 @@ void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording
 		add(diagnosis,
 			"no thread that waits for events was seen: nothing is known about stalls");
 	for (size_t i = 0; i < LOSS_KINDS; i++)
-		add_count(diagnosis, recording, recording->lost[i], loss_words[i]);
-	add_count(diagnosis, recording, recording->blocks_lost,
-		"blocks of the recording are missing");
+		add_count(diagnosis, recording, recording->lost[i], losses[i].one, losses[i].many,
+			losses[i].rest);
+	add_count(diagnosis, recording, recording->blocks_lost, "block of the recording is",
+		"blocks of the recording are", " missing");
 	add_count(diagnosis, recording, recording->unresolved,
-		"references lead nowhere, since their declarations are missing");
+		"reference leads nowhere, since its declaration is",
+		"references lead nowhere, since their declarations are", " missing");
 	if (recording->truncated)
 		add(diagnosis, "the recording ends inside a block: its last moments are missing");
 	for (size_t i = 0; i < recording->note_count; i++) {

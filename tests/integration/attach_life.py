@@ -49,7 +49,7 @@ def blames(path, function, cause="blocked"):
 def observed(path):
     """The threads that a verdict says were observed: [(name, thread, what)]."""
     text = holter("diagnose", path).stdout
-    return re.findall(r"^  thread (\S+) \(tid (\d+)\): (.*)$", text, re.M)
+    return re.findall(r"^  (?:main )?thread (\S+) \(tid (\d+)\): (.*)$", text, re.M)
 
 
 def ends(number):

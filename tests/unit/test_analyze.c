@@ -403,7 +403,7 @@ START_TEST(what_was_not_observed_is_said)
 {
 	static const char *const expected[] = {
 		"2 samples: the stack could not be read",
-		"1 blocks of the recording are missing",
+		"1 block of the recording is missing",
 		"the recording ends inside a block: its last moments are missing",
 		"names of JavaScript functions: refused",
 	};

@@ -45,6 +45,17 @@ static const char *result(void)
 	return written;
 }
 
+static size_t count(const char *text, const char *part)
+{
+	size_t found = 0;
+
+	while ((text = strstr(text, part))) {
+		found++;
+		text += strlen(part);
+	}
+	return found;
+}
+
 static void add_stalls(const char *stack)
 {
 	for (int i = 0; i < 10; i++)
@@ -228,8 +239,8 @@ START_TEST(both_places_are_shown)
 	ck_assert_ptr_nonnull(strstr(result(),
 		"slow in /app/src/s.ts:8:3 (/app/dist/b\\x1b.js:1:10771), application code\n"));
 	ck_assert_ptr_nonnull(
-		strstr(result(), "> slow    /app/src/s.ts:8:3 (/app/dist/b\\x1b.js:1:10771)\n"));
-	ck_assert_ptr_nonnull(strstr(result(), "/app/plain.js:20:3\n"));
+		strstr(result(), "> slow    src/s.ts:8:3 (dist/b\\x1b.js:1:10771)\n"));
+	ck_assert_ptr_nonnull(strstr(result(), "  caller  plain.js:20:3\n"));
 	rewind(out);
 	render_json(out, &diagnosis);
 	read = json_loads(result(), JSON_REJECT_DUPLICATES, NULL);
@@ -263,6 +274,147 @@ START_TEST(text_begins_with_the_verdict)
 	ck_assert_ptr_nonnull(strstr(result(), "> hash"));
 	ck_assert_ptr_nonnull(strstr(result(), "Not observed"));
 	ck_assert_ptr_null(strchr(result(), '\x1b'));
+}
+END_TEST
+
+static void write_all(void)
+{
+	struct text_options options = {.all = true};
+
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	render_text(out, &diagnosis, &options);
+	result();
+}
+
+/* What the stack's rows say, whatever lies around them. */
+static const struct {
+	const char *stack, *shown;
+} stacks[] = {
+	/* A function that calls itself is one row, be it the culprit or what it called; two are as
+	 * short as they are. */
+	{"walk@/app/s.js:5 walk@/app/s.js:6 walk@/app/s.js:6 top@/app/s.js:20",
+		"> walk  s.js:5:3  × 3\n              top   s.js:20:3\n"},
+	{"walk@/app/s.js:5 walk@/app/s.js:5 top@/app/s.js:20",
+		"> walk  s.js:5:3\n              walk  s.js:5:3\n              top   s.js:20:3\n"},
+	{"go@node:x:5 go@node:x:5 go@node:x:5 top@/app/s.js:20",
+		"  go   node:x:5:3  × 3\n            > top  s.js:20:3\n"},
+	/* Functions without a name. */
+	{"!/usr/bin/node !/usr/bin/node !/usr/bin/node f@/app/s.js:8",
+		"  (no symbols)\n              … 2 more frames\n"
+		"            > f           s.js:8:3\n"},
+	/* Callers are counted by frames, not by rows. */
+	{"f@/app/s.js:8 a@/app/s.js:1 b@/app/s.js:2 c@/app/s.js:3 d@/app/s.js:4 e@/app/s.js:5 "
+	 "g@/app/s.js:6 h@/app/s.js:7 h@/app/s.js:7 h@/app/s.js:7",
+		"  e  s.js:5:3\n              … 4 more callers\n"},
+	/* From the folder on that holds all of the application. */
+	{"f@/srv/app/lib/a.js:8 g@/srv/app/main.js:3 h@/srv/app/node_modules/p/i.js:1 "
+	 "i@/srv/application/x.js:1 node!/usr/bin/node",
+		"> f     app/lib/a.js:8:3\n              g     app/main.js:3:3\n"
+		"              h     app/node_modules/p/i.js:1:3\n"
+		"              i     application/x.js:1:3\n              node  /usr/bin/node\n"},
+	/* The root holds everything and says nothing. */
+	{"f@/a/s.js:8 g@/b/s.js:3", "> f  /a/s.js:8:3\n              g  /b/s.js:3:3\n"},
+	/* The inner folders say more than the outer ones. */
+	{"f@/app/s.js:8 g@/var/cache/packages/of-many-versions/node_modules/router/lib/layer.js:3",
+		"  g  …/node_modules/router/lib/layer.js:3:3\n"},
+	{"f@/app/s.js:8 "
+	 "g@/v/node_modules/a-name-that-takes-more-columns-than-there-are-for-paths.js:3",
+		"  g  …/a-name-that-takes-more-columns-than-there-are-for-paths.js:3:3\n"},
+};
+
+START_TEST(stack_shows_what_is_read)
+{
+	add_stalls(stacks[_i].stack);
+	for (size_t i = 0; i < recording->stack_count; i++) {
+		for (size_t j = 0; j < recording->stacks[i]->count; j++) {
+			struct frame *frame = &recording->stacks[i]->frames[j];
+
+			if (frame->function && strcmp(frame->function->name, "walk") == 0)
+				((struct function *)frame->function)->line = 4;
+			if (!frame->function)
+				frame->unresolved = "no symbols";
+		}
+	}
+	write_all();
+	ck_assert_msg(strstr(written, stacks[_i].shown) != NULL, "%s", written);
+}
+END_TEST
+
+static void add_loop(uint32_t tid, const char *thread, uint64_t turns, double longest_ms)
+{
+	struct loop *loop = recording_alloc(recording, sizeof(*loop));
+
+	loop->record = (struct record_loop){.id = tid, .tid = tid, .thread = thread};
+	recording->loops[recording->loop_count++] = loop;
+	recording->turns[recording->turns_count++] =
+		(struct turns){.record = {.loop = tid,
+				       .to_ns = 1000 * (uint64_t)MADE_MS,
+				       .count = turns,
+				       .busy_ns = (uint64_t)(longest_ms * MADE_MS),
+				       .longest_ns = (uint64_t)(longest_ms * MADE_MS)}};
+}
+
+/* Of many threads of one name those with the longest turns are shown, the main thread before all.
+ */
+START_TEST(threads_of_one_name_are_folded)
+{
+	for (uint32_t i = 0; i < 9; i++)
+		add_loop(101 + i, "worker", i + 1, 10 * (double)(i + 1));
+	add_loop(7, "alone", 1, 1);
+	recording->loops[0]->record.thread = "node";
+	recording->turns[recording->turns_count++] = (struct turns){
+		.record = {.loop = 1, .to_ns = 1000 * (uint64_t)MADE_MS, .count = 3}};
+	write_all();
+	ck_assert_ptr_nonnull(strstr(written,
+		"is a stall\n"
+		"  main thread node (tid 42): 3 turns, busy 0.0 % of the time; longest 0 µs\n"
+		"  thread alone (tid 7): 1 turn, busy 0.1 % of the time; longest 1.0 ms\n"
+		"  thread worker (tid 109): 9 turns, busy 9.0 % of the time; longest 90 ms\n"));
+	ck_assert_ptr_nonnull(strstr(written,
+		"  thread worker (tid 106): 6 turns, busy 6.0 % of the time; longest 60 ms\n"
+		"  5 more threads worker: 15 turns, busy up to 5.0 % of the time; longest 50 ms\n"
+		"Not observed\n"));
+}
+END_TEST
+
+START_TEST(a_handful_of_threads_is_shown)
+{
+	for (uint32_t i = 0; i < 5; i++)
+		add_loop(101 + i, "worker", 2, 10);
+	write_all();
+	ck_assert_uint_eq(count(written, "  thread worker (tid 10"), 5);
+	ck_assert_ptr_null(strstr(written, "more thread"));
+}
+END_TEST
+
+/* What goes on is in no turn: the threads' figures say so, and agree with the finding. */
+START_TEST(a_turn_that_goes_on_is_told)
+{
+	struct stall *stall = made_plain(recording, 9000, 700, "hash@/app/s.js:8", 12, -1);
+
+	stall->record.ended = false;
+	recording->ended = false;
+	add_loop(7, "worker", 1, 1);
+	write_all();
+	ck_assert_ptr_nonnull(
+		strstr(written, "  stall     700 ms, and had not ended when the recording did\n"));
+	ck_assert_ptr_nonnull(
+		strstr(written, "(tid 42): no turn ended; a turn had not ended after 700 ms\n"));
+	ck_assert_ptr_nonnull(
+		strstr(written, "(tid 7): 1 turn, busy 0.1 % of the time; longest 1.0 ms\n"));
+}
+END_TEST
+
+START_TEST(one_is_no_plural)
+{
+	made_plain(recording, 0, 60, "hash@/app/s.js:8", 1, -1);
+	recording->lost[LOSS_SAMPLE_TIMEOUT] = 1;
+	add_loop(7, "worker", 1, 1);
+	write_all();
+	ck_assert_ptr_nonnull(strstr(written, " in 1 sample; "));
+	ck_assert_ptr_nonnull(strstr(written, "  stall     60 ms\n"));
+	ck_assert_ptr_nonnull(strstr(written, ": 1 turn, "));
+	ck_assert_ptr_nonnull(strstr(written, "  1 sample: the thread did not answer in time\n"));
 }
 END_TEST
 
@@ -325,17 +477,6 @@ START_TEST(color_is_only_added)
 	free(first);
 }
 END_TEST
-
-static size_t count(const char *text, const char *part)
-{
-	size_t found = 0;
-
-	while ((text = strstr(text, part))) {
-		found++;
-		text += strlen(part);
-	}
-	return found;
-}
 
 START_TEST(flame_merges_and_is_the_same_each_time)
 {
@@ -452,6 +593,11 @@ Suite *test_suite(void)
 	tcase_add_test(all, json_stack_is_cut_around_the_culprit);
 	tcase_add_test(all, both_places_are_shown);
 	tcase_add_test(all, text_begins_with_the_verdict);
+	tcase_add_loop_test(all, stack_shows_what_is_read, 0, sizeof(stacks) / sizeof(stacks[0]));
+	tcase_add_test(all, threads_of_one_name_are_folded);
+	tcase_add_test(all, a_handful_of_threads_is_shown);
+	tcase_add_test(all, a_turn_that_goes_on_is_told);
+	tcase_add_test(all, one_is_no_plural);
 	tcase_add_test(all, text_shows_little_on_demand);
 	tcase_add_test(all, text_quotes_hostile_names);
 	tcase_add_test(all, color_is_only_added);
