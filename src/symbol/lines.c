@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "entry_name.h"
+
 enum {
-	NAMESPACE_DEPTH_MAX = 16, /* functions lie in units, namespaces and classes: no deeper */
+	NAMESPACE_DEPTH_MAX = 16, /* of namespaces, classes, functions and blocks in each other */
 	ENTRIES_MAX =
 		100000000, /* debugging entries looked at in one file: corrupt siblings may loop */
 	OVERLAPS_MAX = 16, /* ranges that begin before an address and may still hold it */
@@ -35,6 +37,7 @@ struct ranges {
 
 struct unit {
 	Dwarf_Off entry;
+	bool has_locals; /* functions inside functions are indexed as well */
 	struct ranges functions;
 };
 
@@ -46,7 +49,8 @@ struct lines {
 	size_t opened_count;
 	unsigned entries_seen;
 	bool exhausted;               /* out of memory or entries: what is indexed by then counts */
-	char *files[PLACE_DEPTH_MAX]; /* names of the last look-up */
+	char *files[PLACE_DEPTH_MAX]; /* of the last look-up */
+	char *names[PLACE_DEPTH_MAX]; /* likewise, those that had to be put together */
 };
 
 static void ranges_add(struct lines *lines, struct ranges *ranges, const struct range *range)
@@ -149,11 +153,13 @@ int lines_open(struct lines **ret, Elf *elf)
 	return 0;
 }
 
-static void forget_files(struct lines *lines)
+static void forget_texts(struct lines *lines)
 {
 	for (size_t i = 0; i < PLACE_DEPTH_MAX; i++) {
 		free(lines->files[i]);
 		lines->files[i] = NULL;
+		free(lines->names[i]);
+		lines->names[i] = NULL;
 	}
 }
 
@@ -161,7 +167,7 @@ void lines_free(struct lines *lines)
 {
 	if (!lines)
 		return;
-	forget_files(lines);
+	forget_texts(lines);
 	for (size_t i = 0; i < lines->opened_count; i++)
 		free(lines->opened[i].functions.entries);
 	free(lines->opened);
@@ -174,7 +180,7 @@ void lines_free(struct lines *lines)
  */
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by NAMESPACE_DEPTH_MAX */
 static void index_functions(
-	struct lines *lines, struct ranges *functions, Dwarf_Die *parent, unsigned depth)
+	struct lines *lines, struct unit *unit, Dwarf_Die *parent, unsigned depth)
 {
 	Dwarf_Die die;
 
@@ -185,7 +191,13 @@ static void index_functions(
 			lines->exhausted = true;
 		switch (dwarf_tag(&die)) {
 		case DW_TAG_subprogram:
-			ranges_add_entry(lines, functions, &die);
+			ranges_add_entry(lines, &unit->functions, &die);
+			if (unit->has_locals)
+				index_functions(lines, unit, &die, depth + 1);
+			break;
+		case DW_TAG_lexical_block:
+			if (unit->has_locals)
+				index_functions(lines, unit, &die, depth + 1);
 			break;
 		case DW_TAG_namespace:
 		case DW_TAG_module:
@@ -193,7 +205,7 @@ static void index_functions(
 		case DW_TAG_structure_type:
 		case DW_TAG_union_type:
 		case DW_TAG_enumeration_type:
-			index_functions(lines, functions, &die, depth + 1);
+			index_functions(lines, unit, &die, depth + 1);
 			break;
 		default:
 			break;
@@ -217,9 +229,25 @@ static struct unit *open_unit(struct lines *lines, Dwarf_Die *die)
 	lines->opened = grown;
 	unit = lines->opened + lines->opened_count++;
 	*unit = (struct unit){.entry = entry};
-	index_functions(lines, &unit->functions, die, 0);
+	index_functions(lines, unit, die, 0);
 	ranges_sort(&unit->functions);
 	return unit;
+}
+
+/* Local functions (lambdas, methods of local classes) lie deep in the unit: they are looked for
+ * only where something has no other function. */
+static const struct range *find_function(
+	struct lines *lines, struct unit *unit, Dwarf_Die *die, uint64_t address)
+{
+	const struct range *range = ranges_find(&unit->functions, address);
+
+	if (range || unit->has_locals)
+		return range;
+	unit->has_locals = true;
+	unit->functions.count = 0;
+	index_functions(lines, unit, die, 0);
+	ranges_sort(&unit->functions);
+	return ranges_find(&unit->functions, address);
 }
 
 static bool is_block(Dwarf_Die *die)
@@ -280,18 +308,6 @@ static size_t find_chain(struct lines *lines, Dwarf_Die *function, uint64_t addr
 		chain[count++] = at;
 	}
 	return count;
-}
-
-static const char *linkage_name(Dwarf_Die *die)
-{
-	Dwarf_Attribute attribute;
-	const char *name;
-
-	if (!dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) &&
-		!dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute))
-		return NULL;
-	name = dwarf_formstring(&attribute);
-	return name && name[0] ? name : NULL;
 }
 
 static uint32_t number(Dwarf_Die *die, unsigned name)
@@ -396,6 +412,42 @@ static void complete_file(struct lines *lines, struct place *place, size_t index
 	place->file = name;
 }
 
+/* libdw takes the number 0 for no file. Since DWARF 5 (6.2.4) it is the unit's own, and clang uses
+ * it. */
+static const char *declared_file(Dwarf_Die *die)
+{
+	const char *file = dwarf_decl_file(die);
+	Dwarf_Attribute attribute;
+	Dwarf_Word index;
+	Dwarf_Half version;
+	Dwarf_Die unit;
+
+	if (file || !dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) ||
+		dwarf_formudata(&attribute, &index) != 0 || index != 0 ||
+		!dwarf_cu_die(attribute.cu, &unit, &version, NULL, NULL, NULL, NULL, NULL) ||
+		version < 5)
+		return file;
+	return file_name(&unit, 0);
+}
+
+/* What a function's entry says of it, whatever the address. */
+static struct place declared_place(struct lines *lines, size_t index, Dwarf_Die *die)
+{
+	struct place place = {.name = entry_linkage_name(die)};
+	Dwarf_Die declared = *die;
+	int line = 0;
+
+	if (!place.name) {
+		lines->names[index] =
+			entry_scoped_name(die, &declared, &lines->entries_seen, ENTRIES_MAX);
+		place.name = lines->names[index] ? lines->names[index] : dwarf_diename(die);
+	}
+	place.file = declared_file(&declared);
+	if (dwarf_decl_line(&declared, &line) == 0 && line > 0)
+		place.function_line = (uint32_t)line;
+	return place;
+}
+
 size_t lines_lookup(struct lines *lines, uint64_t address, struct place places[PLACE_DEPTH_MAX])
 {
 	const struct range *range = ranges_find(&lines->units, address);
@@ -403,23 +455,18 @@ size_t lines_lookup(struct lines *lines, uint64_t address, struct place places[P
 	struct unit *unit;
 	size_t count = 0;
 
-	forget_files(lines);
+	forget_texts(lines);
 	if (!range || !dwarf_offdie(lines->dwarf, range->entry, &unit_die))
 		return 0;
 	unit = open_unit(lines, &unit_die);
-	range = unit ? ranges_find(&unit->functions, address) : NULL;
+	range = unit ? find_function(lines, unit, &unit_die, address) : NULL;
 	if (range && dwarf_offdie(lines->dwarf, range->entry, &function))
 		count = find_chain(lines, &function, address, chain);
 	for (size_t i = 0; i < count; i++) {
 		Dwarf_Die *die = chain + count - 1 - i;
 		struct place *place = places + i;
-		int line = 0;
 
-		*place = (struct place){.name = linkage_name(die), .file = dwarf_decl_file(die)};
-		if (!place->name)
-			place->name = dwarf_diename(die);
-		if (dwarf_decl_line(die, &line) == 0 && line > 0)
-			place->function_line = (uint32_t)line;
+		*place = declared_place(lines, i, die);
 		if (i > 0)
 			set_position(place, file_name(&unit_die, number(die + 1, DW_AT_call_file)),
 				number(die + 1, DW_AT_call_line),

@@ -23,7 +23,7 @@ int lines_open(struct lines **ret, Elf *elf);
 void lines_free(struct lines *lines);
 /*
  * Fills `places` with the functions at a virtual address, innermost first. Names are linkage names
- * where there are any, else as in the source, or null. Returns their number; 0 if nothing is known.
- * Strings stay valid until the next look-up.
+ * where there are any, in C++ else qualified ones, else as in the source, or null. Returns their
+ * number; 0 if nothing is known. Strings stay valid until the next look-up.
  */
 size_t lines_lookup(struct lines *lines, uint64_t address, struct place places[PLACE_DEPTH_MAX]);

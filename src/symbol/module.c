@@ -230,14 +230,16 @@ static void read_lines(struct module *module)
 }
 
 /*
- * A mangled name is the most that can be known. Else a symbol is better than DWARF's name, which
- * lacks a C++ scope, and which for a function with several names may be the internal one.
+ * A name that is mangled or has scopes is the most that can be known, and inlined copies bear it
+ * too. Else a symbol is better than DWARF's name, which for a function with several names may be
+ * the internal one.
  */
 static void name_outermost(struct module *module, struct place *place, uint64_t address)
 {
 	const struct elf_symbol *symbol;
 
-	if (place->name && (!strncmp(place->name, "_Z", 2) || !strncmp(place->name, "_R", 2)))
+	if (place->name && (!strncmp(place->name, "_Z", 2) || !strncmp(place->name, "_R", 2) ||
+				   strstr(place->name, "::")))
 		return;
 	symbol = elf_symbols_find(&module->symbols, address);
 	if (symbol)

@@ -195,7 +195,7 @@ static void put(struct scan *scan, const char *text, size_t length)
 
 static bool at_component(const struct scan *scan)
 {
-	return scan->out == scan->begin || scan->out[-1] == ':';
+	return scan->out == scan->begin || scan->out[-1] == ':' || scan->out[-1] == '~';
 }
 
 /* "{lambda(int)#1}", "<lambda(int)>" of DWARF -> "{lambda#1}", "{lambda}". */

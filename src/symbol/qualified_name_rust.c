@@ -44,10 +44,12 @@ static void unwrap(char *text)
 {
 	size_t length = 1;
 
+	if (text[0] != '<')
+		return;
 	while (is_identifier(text[length]) || text[length] == ':')
 		length++;
 	/* Of a type without a path (`<str>::trim`) the brackets are what is left of it. */
-	if (text[0] != '<' || text[length] != '>' || !memchr(text, ':', length))
+	if (text[length] != '>' || !memchr(text, ':', length))
 		return;
 	memmove(text, text + 1, length - 1);
 	memmove(text + length - 1, text + length + 1, strlen(text + length + 1) + 1);

@@ -8,12 +8,14 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import (Recording, Server, check, diagnose, free_port, get, load, program, run_cases, severe, under_holter,
                      work_folder)
 
 LOOPS = os.environ.get("HOLTER_LOOPS", "")
+ORDERS = os.environ.get("HOLTER_ORDERS", "")
 STALLS = 8
 
 
@@ -185,5 +187,23 @@ def loops_healthy():
         check(diagnosis["recording"]["seconds"] > 2.5, f"only {diagnosis['recording']['seconds']} s observed")
 
 
+def templates(server, has_lines):
+    def run():
+        with work_folder() as folder:
+            port, path = free_port(), folder / "orders.holter"
+            with Server(under_holter([server], path), folder, {"PORT": str(port)}, port):
+                load(port, 5, root=40, order=2)
+            found, samples = severe(diagnose(path)), Recording(path).samples
+        check([finding["cause"] for finding in found] == ["on-cpu"], f"reported: {found}")
+        culprit = found[0]["culprit"]
+        check(culprit["function"] == "shop::Ledger::settle", f"blames {culprit['function']}")
+        own = [frame.function for sample in samples for frame in sample["frames"] if frame.module == Path(server).name]
+        check(any(function.startswith("std::") for function in own), f"no template was at work: {set(own)}")
+        check((culprit["file"] or "").endswith("orders.cc") == has_lines, f"in {culprit['file']}")
+
+    run.__doc__ = f"C++, {'with' if has_lines else 'without'} debug information: the caller of the library's templates"
+    return run
+
+
 run_cases(redis_lua, redis_sleep, redis_keys, redis_healthy, nginx, haproxy, loops("epoll"), loops("poll"),
-          loops("select"), loops_healthy)
+          loops("select"), loops_healthy, templates(ORDERS, True), templates(ORDERS + "_plain", False))
