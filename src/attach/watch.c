@@ -13,6 +13,7 @@
 #include "tally.h"
 #include "usage.h"
 #include "waits_on.h"
+#include "weigh.h"
 
 enum {
 	SAMPLES_EVEN = 32, /* samples at the first interval; later ones spread in proportion */
@@ -34,17 +35,11 @@ struct watch {
 
 	/* The stall in progress, by its turn's beginning. */
 	struct record_stall stall; /* id 0: none */
-	uint64_t next_sample_ns, sampled_until_ns, sampled_cpu_ns, gc_ns;
+	uint64_t next_sample_ns;
 	uint64_t io_calls, io_moved_ns; /* when a reading last showed new calls */
 	char holder[STALL_NAME_BYTES];  /* of the CPU */
 	struct held held;
-	/* Where the thread was when it left its CPU last: it has been away since. */
-	struct {
-		uint32_t stack; /* id; 0: it came back before it was sampled */
-		uint64_t away_ns;
-		int32_t call;
-		bool sleeps, collects;
-	} left;
+	struct weigh weigh;
 
 	/* The stack of the main wait, for who reads the samples. */
 	uint64_t rested_ns; /* when it was written last; 0: never */
@@ -268,7 +263,7 @@ static void account(struct watch *watch, const struct stall_times *times, uint64
 	stall->cpu_ns = cpu_of(times, duration_ns);
 	stall->runqueue_ns = times->runqueue;
 	stall->throttled_ns = times->throttled;
-	stall->gc_ns = least(watch->gc_ns, duration_ns);
+	stall->gc_ns = least(watch->weigh.gc_ns, duration_ns);
 	memcpy(watch->holder, times->holder, sizeof(watch->holder));
 }
 
@@ -277,6 +272,7 @@ static void write_stall(struct watch *watch)
 	/* An id is valid until the next stack only. */
 	watch->stall.holder = writer_string(watch->process->writer, watch->holder,
 		strnlen(watch->holder, sizeof(watch->holder)));
+	watch->stall.samples = watch->weigh.samples;
 	writer_stall(watch->process->writer, &watch->stall);
 	watch->process->report_due = true;
 }
@@ -286,6 +282,8 @@ static void begin_stall(struct watches *watches, struct watch *watch, const stru
 {
 	introduce(watches, watch, loop, now);
 	watches->figures.stalls++;
+	weigh_stop(&watch->weigh, watch->process->writer);
+	watch->weigh = (struct weigh){0};
 	watch->stall = (struct record_stall){
 		.id = ++watch->process->last_stall_id,
 		.loop = watch->id,
@@ -295,12 +293,9 @@ static void begin_stall(struct watches *watches, struct watch *watch, const stru
 		.ready = half(&loop->ready),
 	};
 	watch->next_sample_ns = now;
-	watch->sampled_until_ns = begin_ns;
-	watch->sampled_cpu_ns = watch->gc_ns = 0;
 	watch->io_calls = 0;
 	watch->io_moved_ns = begin_ns;
 	watch->holder[0] = '\0';
-	watch->left.stack = 0;
 	stacks_refresh(watch->process->stacks);
 	write_stall(watch);
 }
@@ -330,73 +325,28 @@ static void read_io(struct watch *watch, const struct stall_loop *loop, uint64_t
 /* --- samples ------------------------------------------------------------------------------------
  */
 
-static uint64_t away_of(const struct stall_times *times)
+static struct weigh_moment moment_of(
+	const struct watch *watch, const struct stall_times *times, uint64_t now)
 {
-	return times->blocked + times->runqueue;
+	return (struct weigh_moment){
+		.passed_ns = now - watch->stall.begin_ns,
+		.away_ns = times->blocked + times->runqueue,
+	};
 }
 
-/* What has passed since a thread left its CPU belongs to where it was then. */
-static void settle_left(
-	struct watches *watches, struct watch *watch, const struct stall_times *times, uint64_t now)
+/* The rest of a sample whose stack is recorded. */
+static void add_sample(struct watches *watches, struct watch *watch, enum weigh_kind kind,
+	struct record_sample *sample, bool collects, const struct stall_times *times)
 {
-	uint64_t away_ns = away_of(times);
-	struct record_sample sample = {
-		.stall = watch->stall.id,
-		.loop = watch->id,
-		.stack = watch->left.stack,
-		.syscall = watch->left.call,
-		.in_place = watch->left.sleeps,
-	};
+	const struct weigh_moment at = moment_of(watch, times, sample->time_ns);
 
-	watch->left.stack = 0;
-	if (!sample.stack || away_ns <= watch->left.away_ns || now <= watch->sampled_until_ns)
-		return;
-	sample.weight_ns = least(away_ns - watch->left.away_ns, now - watch->sampled_until_ns);
-	watch->sampled_until_ns += sample.weight_ns;
-	sample.time_ns = watch->sampled_until_ns;
-	if (watch->left.collects)
-		watch->gc_ns += sample.weight_ns;
-	watch->stall.samples++;
-	writer_sample(watch->process->writer, &sample);
-	watches->figures.samples++;
-}
-
-/* Returns the stack's id. */
-static uint32_t write_sample(struct watches *watches, struct watch *watch,
-	const struct unwind_sample *unwound, uint64_t time_ns, const struct stall_times *times,
-	const struct asleep *asleep, bool *ret_collects)
-{
-	struct attached *process = watch->process;
-	uint64_t cpu_ns = cpu_of(times, time_ns - watch->stall.begin_ns);
-	struct record_sample sample = {
-		.stall = watch->stall.id,
-		.loop = watch->id,
-		.time_ns = time_ns,
-		.cpu_ns = cpu_ns > watch->sampled_cpu_ns ? cpu_ns - watch->sampled_cpu_ns : 0,
-		.syscall = asleep && asleep->call >= 0 ? (int32_t)asleep->call : -1,
-		.in_place = asleep != NULL,
-	};
-	char on[WAITS_ON_MAX];
-
-	settle_left(watches, watch, times, time_ns);
-	sample.weight_ns =
-		time_ns > watch->sampled_until_ns ? time_ns - watch->sampled_until_ns : 0;
-	sample.cpu_ns = least(sample.cpu_ns, sample.weight_ns);
-	watch->sampled_until_ns = time_ns;
-	watch->sampled_cpu_ns = cpu_ns;
+	sample->stall = watch->stall.id;
+	sample->loop = watch->id;
+	if (!sample->stack)
+		writer_lost(watch->process->writer, LOSS_SAMPLE_STACK, 1, 0);
 	watch->rest_due = true;
-	sample.stack = stacks_record(process->stacks, process->writer, unwound, ret_collects);
-	if (asleep)
-		sample.on = writer_string(
-			process->writer, on, waits_on(process->pid, asleep, on, sizeof(on)));
-	if (*ret_collects)
-		watch->gc_ns += sample.weight_ns;
-	if (!sample.stack)
-		writer_lost(process->writer, LOSS_SAMPLE_STACK, 1, 0);
-	watch->stall.samples++;
 	watches->figures.samples++;
-	writer_sample(process->writer, &sample);
-	return sample.stack;
+	weigh_add(&watch->weigh, watch->process->writer, kind, sample, collects, &at);
 }
 
 /* A sample of the source's: the thread ran. */
@@ -411,8 +361,12 @@ static void take_sample(struct watches *watches, struct watch *watch, const stru
 		.length = taken->stack_length,
 		.slots = watches->slots,
 	};
+	struct record_sample sample = {
+		.time_ns = taken->record.time_ns,
+		.syscall = taken->leaves ? taken->call : -1,
+		.in_place = taken->leaves == STALL_LEAVES_SLEEPS,
+	};
 	bool collects = false;
-	uint32_t stack;
 
 	if (taken->stack_length < STACK_WORD) {
 		watch->stall.samples_missed++;
@@ -430,16 +384,10 @@ static void take_sample(struct watches *watches, struct watch *watch, const stru
 	if (lang && lang->ops->capture_asleep)
 		unwound.slot_count = lang->ops->capture_asleep(
 			lang->state, loop->own_tid, watches->slots, ASLEEP_SLOTS_MAX);
-	stack = write_sample(
-		watches, watch, &unwound, taken->record.time_ns, &taken->times, NULL, &collects);
+	sample.stack = stacks_record(stacks, watch->process->writer, &unwound, &collects);
 	stacks_patch(stacks, NULL, 0);
-	if (taken->leaves == STALL_LEAVES_NOT)
-		return;
-	watch->left.stack = stack;
-	watch->left.away_ns = away_of(&taken->times);
-	watch->left.sleeps = taken->leaves == STALL_LEAVES_SLEEPS;
-	watch->left.call = taken->call;
-	watch->left.collects = collects;
+	add_sample(watches, watch, taken->leaves ? WEIGH_LEAVES : WEIGH_CLOCK, &sample, collects,
+		&taken->times);
 }
 
 /* Makes the stall of this turn the one in progress, with what was sampled before it was one. */
@@ -493,21 +441,27 @@ static void record_resting(
 /* A sample from here: the thread sleeps, if the source is right. */
 static void take_asleep(struct watches *watches, struct watch *watch, const struct stall_loop *loop)
 {
+	struct attached *process = watch->process;
+	struct record_sample sample = {.in_place = true};
 	struct unwind_sample unwound;
 	struct stall_times times;
 	struct asleep asleep;
 	bool collects = false;
-	uint64_t now;
+	char on[WAITS_ON_MAX];
 
 	if (!copy_asleep(watches, watch, loop, &asleep))
 		return;
-	now = clock_monotonic_ns();
-	times = times_until(loop, now);
+	sample.time_ns = clock_monotonic_ns();
+	times = times_until(loop, sample.time_ns);
 	/* A turn that ended meanwhile: the stack may be of the next one, or of the wait. */
 	if (word(&loop->turn_begin_ns) != watch->stall.begin_ns)
 		return;
 	unwound = asleep_sample(&asleep, &watches->copy);
-	write_sample(watches, watch, &unwound, now, &times, &asleep, &collects);
+	sample.syscall = asleep.call >= 0 ? (int32_t)asleep.call : -1;
+	sample.stack = stacks_record(process->stacks, process->writer, &unwound, &collects);
+	sample.on =
+		writer_string(process->writer, on, waits_on(process->pid, &asleep, on, sizeof(on)));
+	add_sample(watches, watch, WEIGH_ASLEEP, &sample, collects, &times);
 }
 
 /* --- records ------------------------------------------------------------------------------------
@@ -517,9 +471,11 @@ static void end_stall(struct watches *watches, struct watch *watch, const struct
 	const struct stall_ended *ended)
 {
 	uint64_t now = ended->record.time_ns;
+	struct weigh_moment at;
 
 	enter_stall(watches, watch, loop, ended->begin_ns, now);
-	settle_left(watches, watch, &ended->times, now);
+	at = moment_of(watch, &ended->times, now);
+	weigh_end(&watch->weigh, watch->process->writer, &at);
 	account(watch, &ended->times, now - ended->begin_ns);
 	follow_io(watch, ended->io_calls, now);
 	watch->stall.minor_faults = ended->minor_faults;
@@ -625,6 +581,7 @@ static void tell(
  * killed may have been killed for it. */
 static void finish(struct watch *watch, const struct stall_loop *loop, uint64_t now)
 {
+	weigh_stop(&watch->weigh, watch->process->writer);
 	watch->stall.ended = half(&loop->state) == STALL_LOOP_GONE;
 	tell(watch, loop, now, true);
 	watch->stall.id = 0;
