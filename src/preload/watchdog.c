@@ -54,6 +54,7 @@ enum {
 /* What Holter's thread knows of one loop. */
 struct watch {
 	uint32_t loop_id; /* 0: not watched */
+	char thread[32];  /* its name */
 	uint64_t startup_end_ns;
 	uint32_t ended_lost;
 	struct tally tally;
@@ -316,19 +317,29 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 /* --- loops
  * ---------------------------------------------------------------------------------------- */
 
-static void declare_loop(struct watch *watch, const struct loop *loop)
+/* A thread that has ended keeps the name that it had. */
+static void read_name(struct watch *watch, const struct loop *loop)
 {
-	int32_t descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed);
-	char name[32], path[PROC_PATH_BYTES];
+	char name[sizeof(watch->thread)], path[PROC_PATH_BYTES];
 	int64_t length;
 
 	proc_path_task(path, sizeof(path), sys_getpid(), loop->tid, "/comm");
 	length = sys_read_file(path, name, sizeof(name));
-	name[length > 0 && name[length - 1] == '\n' ? length - 1 : length > 0 ? length : 0] = '\0';
+	if (length <= 0)
+		return;
+	name[length - 1] = '\0'; /* without the newline */
+	memcpy(watch->thread, name, sizeof(name));
+}
+
+static void declare_loop(struct watch *watch, const struct loop *loop)
+{
+	int32_t descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed);
+
+	read_name(watch, loop);
 	writer_loop(dog.writer, &(struct record_loop){
 					.id = loop->id,
 					.tid = loop->tid,
-					.thread = name,
+					.thread = watch->thread,
 					.wait = (enum wait_call)atomic_load_explicit(
 						&loop->wait, memory_order_relaxed),
 					/* That LOOP_ANNOTATED is none either, the wait says. */
