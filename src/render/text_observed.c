@@ -80,11 +80,13 @@ static void write_together(const struct page *page, const struct loop_figures *l
 	write_figures(page, &all, true);
 }
 
-static size_t threads_of_one_name(const struct loop_figures *loops, size_t count)
+static size_t threads_of_one_name(
+	const struct page *page, const struct loop_figures *loops, size_t count)
 {
 	size_t next = 1;
 
-	while (next < count && strcmp(name_of(loops[next].loop), name_of(loops->loop)) == 0)
+	while (next < count && !loop_is_main(loops->loop, page->recording) &&
+		strcmp(name_of(loops[next].loop), name_of(loops->loop)) == 0)
 		next++;
 	return next;
 }
@@ -94,7 +96,7 @@ static void write_loops(const struct page *page, const struct loop_figures *loop
 	size_t own;
 
 	for (size_t first = 0, run; first < count; first += run) {
-		run = threads_of_one_name(&loops[first], count - first);
+		run = threads_of_one_name(page, &loops[first], count - first);
 		/* A line for one is no shorter than its own. */
 		own = run <= THREADS_MAX + 1 ? run : THREADS_MAX;
 		for (size_t i = first; i < first + own; i++) {

@@ -361,13 +361,13 @@ START_TEST(threads_of_one_name_are_folded)
 	for (uint32_t i = 0; i < 9; i++)
 		add_loop(101 + i, "worker", i + 1, 10 * (double)(i + 1));
 	add_loop(7, "alone", 1, 1);
-	recording->loops[0]->record.thread = "node";
+	recording->loops[0]->record.thread = "alone";
 	recording->turns[recording->turns_count++] = (struct turns){
 		.record = {.loop = 1, .to_ns = 1000 * (uint64_t)MADE_MS, .count = 3}};
 	write_all();
 	ck_assert_ptr_nonnull(strstr(written,
 		"is a stall\n"
-		"  main thread node (tid 42): 3 turns, busy 0.0 % of the time; longest 0 µs\n"
+		"  main thread alone (tid 42): 3 turns, busy 0.0 % of the time; longest 0 µs\n"
 		"  thread alone (tid 7): 1 turn, busy 0.1 % of the time; longest 1.0 ms\n"
 		"  thread worker (tid 109): 9 turns, busy 9.0 % of the time; longest 90 ms\n"));
 	ck_assert_ptr_nonnull(strstr(written,
@@ -381,6 +381,9 @@ START_TEST(a_handful_of_threads_is_shown)
 {
 	for (uint32_t i = 0; i < 5; i++)
 		add_loop(101 + i, "worker", 2, 10);
+	recording->loops[0]->record.thread = "worker";
+	recording->turns[recording->turns_count++] = (struct turns){
+		.record = {.loop = 1, .to_ns = 1000 * (uint64_t)MADE_MS, .count = 3}};
 	write_all();
 	ck_assert_uint_eq(count(written, "  thread worker (tid 10"), 5);
 	ck_assert_ptr_null(strstr(written, "more thread"));
