@@ -282,13 +282,44 @@ static void vote(const char *name, double weight_ns, const char **best, double *
 	}
 }
 
+/* CPython's global lock is a condition of its own making: only who waits for it tells. */
+static bool waits_for_interpreter(const struct stack *stack)
+{
+	static const char *const waits[] = {
+		"take_gil", "PyEval_RestoreThread", "PyEval_AcquireThread"};
+
+	for (size_t i = 0; stack && i < stack->count; i++) {
+		const struct frame *frame = &stack->frames[i];
+
+		if (frame_is_script(frame))
+			return false;
+		for (size_t j = 0; j < sizeof(waits) / sizeof(waits[0]); j++) {
+			if (frame_is_named(frame) && strcmp(frame->function->name, waits[j]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What a sample's thread slept on; "": it did not sleep in a call, or that is not known. */
+static const char *slept_on(const struct sample *sample)
+{
+	if (sample->record.syscall < 0)
+		return "";
+	if (!sample->on[0] && waits_for_interpreter(sample->stack))
+		return "the interpreter's lock";
+	return sample->on;
+}
+
 /* The one thing that a stall's sleep may mostly have been on. */
 static void vote_on(
 	const struct stall *stall, const struct sample *samples, const char **best, double *lead_ns)
 {
 	for (size_t i = 0; i < stall->sample_count; i++) {
-		if (samples[i].record.syscall >= 0 && samples[i].on[0])
-			vote(samples[i].on, (double)samples[i].record.weight_ns, best, lead_ns);
+		const char *on = slept_on(&samples[i]);
+
+		if (on[0])
+			vote(on, (double)samples[i].record.weight_ns, best, lead_ns);
 	}
 }
 
@@ -308,11 +339,12 @@ static const char *find_on(const struct stall_set *set, const struct recording *
 
 		for (size_t j = 0; j < stall->sample_count; j++) {
 			const struct sample *sample = &recording->samples[stall->first_sample + j];
+			const char *on = slept_on(sample);
 
-			if (sample->record.syscall < 0 || !sample->on[0])
+			if (!on[0])
 				continue;
 			asleep_ns += (double)sample->record.weight_ns;
-			if (strcmp(sample->on, best) == 0)
+			if (strcmp(on, best) == 0)
 				best_ns += (double)sample->record.weight_ns;
 		}
 	}

@@ -159,6 +159,21 @@ START_TEST(what_a_sleep_waited_for)
 }
 END_TEST
 
+START_TEST(the_interpreters_lock_is_known_by_who_waits)
+{
+	static const char *const stacks[] = {
+		"futex!/usr/lib/libc.so.6 PyEval_RestoreThread!/usr/bin/python3.11 "
+		"select@/app/s.py:8",
+		"futex!/usr/lib/libc.so.6 acquire!/usr/bin/python3.11 select@/app/s.py:8 "
+		"PyEval_RestoreThread!/usr/bin/python3.11",
+	};
+
+	for (int i = 0; i < 4; i++)
+		made_plain(recording, i * 1000, 100, stacks[_i], 5, 202);
+	ck_assert_pstr_eq(diagnose_first()->stall.on, _i ? NULL : "the interpreter's lock");
+}
+END_TEST
+
 /* 300 ms of work that waits 400 ms for a CPU stays the function's stall, and on-cpu. */
 START_TEST(work_on_a_busy_host_is_still_work)
 {
@@ -435,6 +450,7 @@ Suite *test_suite(void)
 	tcase_add_loop_test(
 		tcase, sleep_is_divided_as_it_was_seen, 0, sizeof(sleeps) / sizeof(sleeps[0]));
 	tcase_add_loop_test(tcase, what_a_sleep_waited_for, 0, 2);
+	tcase_add_loop_test(tcase, the_interpreters_lock_is_known_by_who_waits, 0, 2);
 	tcase_add_test(tcase, work_on_a_busy_host_is_still_work);
 	tcase_add_test(tcase, unmeasured_stalls_are_judged_by_their_samples);
 	tcase_add_loop_test(tcase, severity_by_count_and_lost_time, 0,
