@@ -29,8 +29,25 @@ struct pid {
 	struct upid numbers[1]; /* level + 1 of them */
 };
 
+struct inode {
+	unsigned short i_mode;
+};
+
 struct file {
 	void *private_data;
+	struct inode *f_inode;
+};
+
+struct sock_common {
+	volatile unsigned char skc_state;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct socket {
+	struct sock *sk;
 };
 
 struct fdtable {

@@ -32,6 +32,7 @@
 
 #include "copy.h"
 #include "kernel.h"
+#include "polled.h"
 #include "stall.h"
 #include "task.h"
 
@@ -41,6 +42,7 @@ enum {
 	EARLY = 8,          /* part of the threshold from which on a turn is sampled */
 	LEAVE_NS = 3000000, /* between samples of leaving, at least */
 	SAMPLES_EVEN = 32,  /* samples at the first interval; later ones spread in proportion */
+	NO_EPOLL = -1,      /* in place of a descriptor: a set of them, by poll or select */
 };
 
 /* Set before loading. */
@@ -57,6 +59,11 @@ struct thread {
 	__u32 waits; /* on the candidate, in a row */
 	__u64 first_wait_ns;
 	__u64 epoll; /* identity of the candidate's file */
+	/* What a loop that polls waits on, what the candidate does, and this wait. */
+	struct wait_set main, set;
+	struct wait_list now;
+	union polled copy;
+	__u32 set_listens; /* a socket in the candidate's */
 };
 
 struct {
@@ -293,7 +300,7 @@ static __always_inline void set_main(
 	loop->state = STALL_LOOP_LIVE;
 }
 
-/* Counts waits on one descriptor in a row. poll and select share one: a loop may use both. */
+/* Counts waits on one epoll in a row. */
 static __always_inline void consider(
 	struct thread *thread, __s32 descriptor, __u64 epoll, __u64 now)
 {
@@ -307,24 +314,44 @@ static __always_inline void consider(
 	thread->waits = 1;
 }
 
-/* Whether this wait ends a turn of the loop: it is no nested loop's, and no call inside the turn.
- */
-static __always_inline int is_main(struct stall_loop *loop, struct task_struct *task, __u32 wait,
-	__s32 descriptor, __u64 epoll)
+/* Whether this wait ends a turn of the loop: another epoll inside a turn is a nested loop, unless
+ * the first one is gone. */
+static __always_inline int is_main(
+	struct stall_loop *loop, struct task_struct *task, __s32 descriptor, __u64 epoll)
 {
 	if (loop->state == STALL_LOOP_LIVE && loop->descriptor == descriptor)
 		return 1;
-	if (wait != STALL_WAIT_EPOLL)
-		return 0;
-	/* Another epoll inside a turn is a nested loop, unless the first one is gone. */
 	if (loop->state == STALL_LOOP_LIVE && loop->descriptor >= 0 &&
 		file_of(task, loop->descriptor) == loop->epoll)
 		return 0;
-	set_main(loop, wait, descriptor, epoll);
+	set_main(loop, STALL_WAIT_EPOLL, descriptor, epoll);
 	return 1;
 }
 
-static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
+static __always_inline struct thread *thread_made(struct task_struct *task, struct thread *thread)
+{
+	if (!thread)
+		thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread)
+		count(&counts.storage);
+	return thread;
+}
+
+/* The thread's candidate has been believed: it is the loop's from now on, which waits in it. */
+static __always_inline void begin_loop(struct task_struct *task, struct thread *thread,
+	struct stall_loop *loop, __u32 target, __u32 wait)
+{
+	if (!loop)
+		loop = take_slot(task, thread, target, STALL_LOOP_UNSEEN);
+	if (!loop)
+		return;
+	loop->first_wait_ns = thread->first_wait_ns;
+	loop->turn_begin_ns = 0; /* what an unseen one did before was no turn */
+	set_main(loop, wait, thread->candidate, thread->epoll);
+	loop->waiting = 1;
+}
+
+static __always_inline int epoll_begins(__s32 descriptor)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = thread_of(task);
@@ -336,36 +363,127 @@ static __always_inline int wait_begins(__u32 wait, __s32 descriptor)
 		end_turn(loop, thread->loop - 1, task, bpf_ktime_get_ns());
 		return 0;
 	}
-	if (loop && wait != STALL_WAIT_EPOLL && loop->descriptor >= 0)
-		return 0;
 	target = target_of(task);
 	if (!target)
 		return 0;
+	thread = thread_made(task, thread);
 	if (!thread)
-		thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread) {
-		count(&counts.storage);
 		return 0;
-	}
 	now = bpf_ktime_get_ns();
-	epoll = wait == STALL_WAIT_EPOLL ? file_of(task, descriptor) : 0;
-	if (loop && is_main(loop, task, wait, descriptor, epoll)) {
+	epoll = file_of(task, descriptor);
+	if (loop && is_main(loop, task, descriptor, epoll)) {
 		end_turn(loop, thread->loop - 1, task, now);
 		return 0;
 	}
 	consider(thread, descriptor, epoll, now);
-	if (wait == STALL_WAIT_EPOLL ? thread->waits < 2 || loop
-				     : !target->listens || thread->waits < STALL_WAITS_TO_BELIEVE)
-		return 0;
-	if (!loop)
-		loop = take_slot(task, thread, target->id, STALL_LOOP_UNSEEN);
-	if (!loop)
-		return 0;
-	loop->first_wait_ns = thread->first_wait_ns;
-	loop->turn_begin_ns = 0; /* what an unseen one did before was no turn */
-	set_main(loop, wait, descriptor, epoll);
-	loop->waiting = 1;
+	if (!loop && thread->waits >= 2)
+		begin_loop(task, thread, loop, target->id, STALL_WAIT_EPOLL);
 	return 0;
+}
+
+/* Counts waits on one set; what listens stays the candidate. Returns whether this was one on it. */
+static __always_inline int consider_set(struct thread *thread, struct task_struct *task)
+{
+	int is_set = thread->waits && thread->candidate == NO_EPOLL;
+
+	if (is_set && set_is_same(&thread->set, &thread->now)) {
+		set_renew(&thread->set, &thread->now);
+		thread->waits++;
+		return 1;
+	}
+	if (is_set && thread->set_listens && set_rank(task, &thread->set) == SET_LISTENS)
+		return 0;
+	thread->candidate = NO_EPOLL;
+	thread->epoll = 0;
+	thread->first_wait_ns = bpf_ktime_get_ns();
+	thread->waits = 1;
+	set_begin(task, &thread->set, &thread->now);
+	thread->set_listens = set_rank(task, &thread->set) == SET_LISTENS;
+	return 1;
+}
+
+static __always_inline int adopts_set(
+	struct thread *thread, struct stall_loop *loop, struct task_struct *task)
+{
+	if (thread->waits > 1 && thread->waits % STALL_WAITS_TO_BELIEVE)
+		return 0;
+	if (!set_is_gone(task, &thread->main)) {
+		if (thread->waits < STALL_WAITS_TO_BELIEVE ||
+			set_rank(task, &thread->set) <= set_rank(task, &thread->main))
+			return 0;
+		/* Since when it was the loop's is not known: what went on was no turn. */
+		loop->turn_begin_ns = 0;
+	}
+	thread->main = thread->set;
+	thread->waits = 0;
+	return 1;
+}
+
+/* Whether a poll or select may be a loop's: threads poll for many reasons. */
+static __always_inline int may_poll(struct task_struct *task, const struct stall_loop *loop)
+{
+	struct stall_target *target;
+
+	if (loop && loop->state == STALL_LOOP_LIVE)
+		return loop->descriptor < 0;
+	target = target_of(task);
+	return target && target->listens;
+}
+
+/* A wait on thread->now begins. */
+static __always_inline int poll_begins(
+	__u32 wait, struct task_struct *task, struct thread *thread, struct stall_loop *loop)
+{
+	struct stall_target *target;
+
+	if (loop && loop->state == STALL_LOOP_LIVE) {
+		if (set_is_same(&thread->main, &thread->now)) {
+			set_renew(&thread->main, &thread->now);
+			if (!thread->set_listens)
+				thread->waits = 0;
+		} else if (!consider_set(thread, task) || !adopts_set(thread, loop, task)) {
+			return 0;
+		}
+		loop->wait = wait;
+		end_turn(loop, thread->loop - 1, task, bpf_ktime_get_ns());
+		return 0;
+	}
+	target = target_of(task);
+	if (!target || !consider_set(thread, task) || thread->waits < STALL_WAITS_TO_BELIEVE ||
+		!thread->set.count)
+		return 0;
+	begin_loop(task, thread, loop, target->id, wait);
+	thread->main = thread->set;
+	thread->waits = 0;
+	return 0;
+}
+
+static __always_inline int entries_begin(__u64 address, __u32 count)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = thread_of(task);
+	struct stall_loop *loop = loop_of(thread);
+
+	if (!may_poll(task, loop))
+		return 0;
+	thread = thread_made(task, thread);
+	if (!thread || list_of_entries(&thread->now, &thread->copy, address, count))
+		return 0;
+	return poll_begins(STALL_WAIT_POLL, task, thread, loop);
+}
+
+static __always_inline int sets_begin(__u32 limit, const __u64 addresses[3])
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = thread_of(task);
+	struct stall_loop *loop = loop_of(thread);
+
+	if (!may_poll(task, loop))
+		return 0;
+	thread = thread_made(task, thread);
+	if (!thread || list_of_sets(&thread->now, &thread->copy, limit, addresses))
+		return 0;
+	return poll_begins(STALL_WAIT_SELECT, task, thread, loop);
 }
 
 static __always_inline int wait_ends(__s64 result)
@@ -383,7 +501,7 @@ static __always_inline int wait_ends(__s64 result)
 struct syscall_enter {
 	__u64 common;
 	__s64 number;
-	__u64 arguments[1];
+	__u64 arguments[4];
 };
 
 struct syscall_exit {
@@ -392,25 +510,47 @@ struct syscall_exit {
 	__s64 result;
 };
 
-#define WAIT(name, wait, descriptor)                                                               \
-	SEC("tracepoint")                                                                          \
-	int enter_##name(struct syscall_enter *context)                                            \
-	{                                                                                          \
-		return wait_begins(wait, descriptor);                                              \
-	}                                                                                          \
+#define EXIT(name)                                                                                 \
 	SEC("tracepoint")                                                                          \
 	int exit_##name(struct syscall_exit *context)                                              \
 	{                                                                                          \
 		return wait_ends(context->result);                                                 \
 	}
 
-WAIT(epoll_wait, STALL_WAIT_EPOLL, (__s32)context->arguments[0])
-WAIT(epoll_pwait, STALL_WAIT_EPOLL, (__s32)context->arguments[0])
-WAIT(epoll_pwait2, STALL_WAIT_EPOLL, (__s32)context->arguments[0])
-WAIT(poll, STALL_WAIT_POLL, -1)
-WAIT(ppoll, STALL_WAIT_POLL, -1)
-WAIT(select, STALL_WAIT_SELECT, -1)
-WAIT(pselect6, STALL_WAIT_SELECT, -1)
+#define EPOLL(name)                                                                                \
+	SEC("tracepoint")                                                                          \
+	int enter_##name(struct syscall_enter *context)                                            \
+	{                                                                                          \
+		return epoll_begins((__s32)context->arguments[0]);                                 \
+	}                                                                                          \
+	EXIT(name)
+
+#define POLL(name)                                                                                 \
+	SEC("tracepoint")                                                                          \
+	int enter_##name(struct syscall_enter *context)                                            \
+	{                                                                                          \
+		return entries_begin(context->arguments[0], context->arguments[1]);                \
+	}                                                                                          \
+	EXIT(name)
+
+#define SELECT(name)                                                                               \
+	SEC("tracepoint")                                                                          \
+	int enter_##name(struct syscall_enter *context)                                            \
+	{                                                                                          \
+		__u64 sets[] = {                                                                   \
+			context->arguments[1], context->arguments[2], context->arguments[3]};      \
+                                                                                                   \
+		return sets_begin(context->arguments[0], sets);                                    \
+	}                                                                                          \
+	EXIT(name)
+
+EPOLL(epoll_wait)
+EPOLL(epoll_pwait)
+EPOLL(epoll_pwait2)
+POLL(poll)
+POLL(ppoll)
+SELECT(select)
+SELECT(pselect6)
 
 /* --- samples ------------------------------------------------------------------------------------
  */

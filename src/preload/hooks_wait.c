@@ -8,6 +8,7 @@
 
 #include "export.h"
 #include "loop.h"
+#include "polled.h"
 #include "real.h"
 
 /* epoll_wait and epoll_pwait, where busy servers wait, take the quick way and have what else may be
@@ -78,9 +79,29 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 	return result;
 }
 
+static struct loop *enter_poll(const struct pollfd *fds, nfds_t nfds)
+{
+	struct wait_list list;
+
+	return loop_may_poll() && polled_entries(&list, fds, nfds)
+		       ? loop_enter_set(&list, WAIT_POLL)
+		       : NULL;
+}
+
+static struct loop *enter_select(
+	int nfds, const fd_set *readfds, const fd_set *writefds, const fd_set *exceptfds)
+{
+	const fd_set *const sets[] = {readfds, writefds, exceptfds};
+	struct wait_list list;
+
+	return loop_may_poll() && polled_sets(&list, nfds, sets)
+		       ? loop_enter_set(&list, WAIT_SELECT)
+		       : NULL;
+}
+
 EXPORT int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
-	struct loop *loop = loop_enter(-1, WAIT_POLL);
+	struct loop *loop = enter_poll(fds, nfds);
 	int result = REAL(poll)(fds, nfds, timeout);
 
 	loop_leave(loop, result);
@@ -89,7 +110,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t size)
 {
-	struct loop *loop = loop_enter(-1, WAIT_POLL);
+	struct loop *loop = enter_poll(fds, nfds);
 	int result = REAL(__poll_chk)(fds, nfds, timeout, size);
 
 	loop_leave(loop, result);
@@ -99,7 +120,7 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t size)
 EXPORT int ppoll(
 	struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *sigmask)
 {
-	struct loop *loop = loop_enter(-1, WAIT_POLL);
+	struct loop *loop = enter_poll(fds, nfds);
 	int result = REAL(ppoll)(fds, nfds, timeout, sigmask);
 
 	loop_leave(loop, result);
@@ -109,7 +130,7 @@ EXPORT int ppoll(
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 	const sigset_t *sigmask, size_t size)
 {
-	struct loop *loop = loop_enter(-1, WAIT_POLL);
+	struct loop *loop = enter_poll(fds, nfds);
 	int result = REAL(__ppoll_chk)(fds, nfds, timeout, sigmask, size);
 
 	loop_leave(loop, result);
@@ -119,7 +140,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *t
 EXPORT int select(
 	int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfds, struct timeval *timeout)
 {
-	struct loop *loop = loop_enter(-1, WAIT_SELECT);
+	struct loop *loop = enter_select(nfds, readfds, writefds, exceptfds);
 	int result = REAL(select)(nfds, readfds, writefds, exceptfds, timeout);
 
 	loop_leave(loop, result);
@@ -129,7 +150,7 @@ EXPORT int select(
 EXPORT int pselect(int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfds,
 	const struct timespec *timeout, const sigset_t *sigmask)
 {
-	struct loop *loop = loop_enter(-1, WAIT_SELECT);
+	struct loop *loop = enter_select(nfds, readfds, writefds, exceptfds);
 	int result = REAL(pselect)(nfds, readfds, writefds, exceptfds, timeout, sigmask);
 
 	loop_leave(loop, result);

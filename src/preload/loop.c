@@ -8,6 +8,7 @@
 #include "format.h"
 #include "gc_v8.h"
 #include "life.h"
+#include "polled.h"
 #include "sampler.h"
 #include "sys.h"
 
@@ -51,6 +52,7 @@ static struct loop *register_thread(void)
 	atomic_store_explicit(&loop->ended_lost, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->descriptor, thread.candidate, memory_order_relaxed);
 	atomic_store_explicit(&loop->wait, thread.candidate_wait, memory_order_relaxed);
+	loop->set = thread.set;
 	loop->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	loop->tid = (uint32_t)sys_gettid();
 	loop->first_wait_ns = thread.first_wait_ns;
@@ -81,7 +83,6 @@ static bool is_epoll(int32_t descriptor)
 
 static void consider(int32_t descriptor, enum wait_call wait)
 {
-	/* poll and select share one candidate: a loop may use both. */
 	if (thread.waits && thread.candidate == descriptor) {
 		if (thread.waits < UINT16_MAX)
 			thread.waits++;
@@ -123,12 +124,6 @@ static struct loop *enter_slow(int32_t descriptor, enum wait_call wait)
 	/* Its other waits are part of the annotated one, or blocking calls inside the turn. */
 	if (loop && atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_ANNOTATED)
 		return NULL;
-	/* A thread that waits on epoll keeps that as its loop: its polls are blocking calls inside
-	 * the turn. */
-	if (loop && descriptor < 0)
-		return NULL;
-	if (!loop && descriptor < 0 && thread.candidate >= 0 && thread.waits)
-		return NULL;
 	consider(descriptor, wait);
 	if (loop) {
 		/* Another epoll inside a turn is a nested loop, unless the first one is gone. Asked
@@ -140,15 +135,69 @@ static struct loop *enter_slow(int32_t descriptor, enum wait_call wait)
 		atomic_store_explicit(&loop->descriptor, descriptor, memory_order_release);
 		return loop;
 	}
-	if (thread.waits < WAITS_TO_BELIEVE &&
-		!(life_has_listened() && descriptor >= 0 && thread.waits > 1))
-		return NULL;
-	/* Threads poll for many reasons; only in a server is it taken for a loop. */
-	if (descriptor < 0 && !life_server_since_ns())
+	if (thread.waits < WAITS_TO_BELIEVE && !(life_has_listened() && thread.waits > 1))
 		return NULL;
 	if (!life_activate())
 		return NULL;
 	return register_thread();
+}
+
+/* Counts waits on one set. What listens stays the candidate, whatever else is waited for between:
+ * a server may ask its database in each turn. Returns whether this was a wait on the candidate. */
+static bool consider_set(const struct wait_list *list, enum wait_call wait)
+{
+	bool is_set = thread.waits && thread.candidate == LOOP_POLLS;
+
+	if (is_set && wait_set_is_same(&thread.set, list)) {
+		wait_set_renew(&thread.set, list);
+		if (thread.waits < UINT16_MAX)
+			thread.waits++;
+		return true;
+	}
+	if (is_set && thread.set_listens && polled_rank(&thread.set) == POLLED_LISTENS)
+		return false;
+	thread.candidate = LOOP_POLLS;
+	thread.candidate_wait = (uint16_t)wait;
+	thread.first_wait_ns = clock_monotonic_ns();
+	thread.waits = 1;
+	polled_begin(&thread.set, list);
+	thread.set_listens = polled_rank(&thread.set) == POLLED_LISTENS;
+	return true;
+}
+
+/*
+ * Whether a set that is not the loop's becomes it. At once, if of the loop's none is open any more;
+ * after some waits, if more speaks for the new one. Without that, an answer that comes in many
+ * pieces would become the loop. Asked at the first wait and now and then: it costs system calls.
+ */
+static bool adopts_set(struct loop *loop, const struct wait_list *list, enum wait_call wait)
+{
+	if (!consider_set(list, wait) || (thread.waits > 1 && thread.waits % WAITS_TO_BELIEVE))
+		return false;
+	if (!polled_is_gone(&loop->set)) {
+		if (thread.waits < WAITS_TO_BELIEVE ||
+			polled_rank(&thread.set) <= polled_rank(&loop->set))
+			return false;
+		/* Since when it was the loop's is not known: what went on was no turn. */
+		atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
+	}
+	loop->set = thread.set;
+	thread.waits = 0;
+	atomic_store_explicit(&loop->wait, wait, memory_order_relaxed);
+	return true;
+}
+
+static struct loop *register_polling(const struct wait_list *list, enum wait_call wait)
+{
+	struct loop *loop;
+
+	/* A thread that only sleeps by select has no loop. */
+	if (!consider_set(list, wait) || thread.waits < WAITS_TO_BELIEVE || !list->count ||
+		!life_activate())
+		return NULL;
+	loop = register_thread();
+	thread.waits = 0;
+	return loop;
 }
 
 static void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
@@ -172,15 +221,11 @@ static void loop_stalled(struct loop *loop, uint64_t begin_ns, uint64_t end_ns)
 	atomic_store_explicit(&loop->ended_head, head + 1, memory_order_release);
 }
 
-struct loop *loop_enter(int32_t descriptor, enum wait_call wait)
+/* The loop's own wait on this descriptor begins. Returns the loop. */
+static struct loop *end_turn(struct loop *loop, int32_t descriptor)
 {
-	struct loop *loop = thread.loop;
 	uint64_t begin_ns, now, turn_ns;
 
-	if (!loop || atomic_load_explicit(&loop->descriptor, memory_order_relaxed) != descriptor)
-		loop = enter_slow(descriptor, wait);
-	if (!loop)
-		return NULL;
 	if (loop->quick_descriptor != descriptor && clock_is_scaled()) {
 		loop->scale = clock_scale;
 		loop->quick_descriptor = descriptor;
@@ -194,6 +239,45 @@ struct loop *loop_enter(int32_t descriptor, enum wait_call wait)
 	if (turn_ns >= loop_threshold_ns)
 		loop_stalled(loop, begin_ns, now);
 	return loop;
+}
+
+struct loop *loop_enter(int32_t descriptor, enum wait_call wait)
+{
+	struct loop *loop = thread.loop;
+
+	if (!loop || atomic_load_explicit(&loop->descriptor, memory_order_relaxed) != descriptor)
+		loop = enter_slow(descriptor, wait);
+	return loop ? end_turn(loop, descriptor) : NULL;
+}
+
+bool loop_may_poll(void)
+{
+	struct loop *loop = thread.loop;
+
+	if (!life_may_record())
+		return false;
+	/* In a thread that has another loop, polls are part of an annotated wait, or blocking calls
+	 * inside the turn. */
+	if (loop)
+		return atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_POLLS;
+	/* Threads poll for many reasons; only in a server is it taken for a loop. */
+	return life_server_since_ns() && !(thread.candidate >= 0 && thread.waits);
+}
+
+struct loop *loop_enter_set(const struct wait_list *list, enum wait_call wait)
+{
+	struct loop *loop = thread.loop;
+
+	if (loop && wait_set_is_same(&loop->set, list)) {
+		wait_set_renew(&loop->set, list);
+		if (!thread.set_listens)
+			thread.waits = 0;
+	} else if (loop) {
+		loop = adopts_set(loop, list, wait) ? loop : NULL;
+	} else {
+		loop = register_polling(list, wait);
+	}
+	return loop ? end_turn(loop, LOOP_POLLS) : NULL;
 }
 
 void loop_leave(struct loop *loop, int result)

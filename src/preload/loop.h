@@ -16,12 +16,14 @@
 #include "clock.h"
 #include "event.h"
 #include "histogram.h"
+#include "wait_set.h"
 
 enum {
 	LOOPS_MAX = 64,
 	ENDED_MAX = 64,        /* stalls that ended and were not fetched yet, a loop */
 	WAITS_TO_BELIEVE = 10, /* the tenth wait on one descriptor makes a loop of a thread */
-	LOOP_ANNOTATED = -2,   /* in place of a descriptor: the program says when it waits */
+	LOOP_POLLS = -1,       /* in place of a descriptor: a set of them, by poll or select */
+	LOOP_ANNOTATED = -2,   /* the same: the program says when it waits */
 	LOOP_NOT_QUICK = -3,   /* the same: no wait takes the quick way */
 };
 
@@ -51,8 +53,9 @@ struct loop {
 	struct ended_stall ended[ENDED_MAX];
 	_Atomic uint32_t ended_head; /* release: entries below it are whole */
 	_Atomic uint32_t ended_lost;
-	_Atomic int32_t descriptor; /* main epoll descriptor; -1: poll or select; LOOP_ANNOTATED */
+	_Atomic int32_t descriptor; /* main epoll descriptor, LOOP_POLLS, LOOP_ANNOTATED */
 	_Atomic uint32_t wait;      /* enum wait_call */
+	struct wait_set set;        /* private: what a loop that polls waits on */
 
 	/* Written by Holter's thread alone. */
 	_Alignas(64) _Atomic uint32_t ended_tail; /* release: entries below it may be overwritten */
@@ -69,7 +72,7 @@ struct loop {
 
 enum loop_state { LOOP_FREE, LOOP_CLAIMED, LOOP_LIVE };
 
-/* Per thread. Initial-exec: reached without a call from a handler (hazards 4, 5: 40 bytes of static
+/* Per thread. Initial-exec: reached without a call from a handler (hazards 4, 5: 72 bytes of static
  * TLS). */
 struct thread {
 	struct loop *loop;       /* null: not a loop, or not known to be one yet */
@@ -77,7 +80,9 @@ struct thread {
 	int32_t candidate;       /* that may become the loop's descriptor */
 	uint16_t waits;          /* on the candidate, in a row */
 	uint16_t candidate_wait; /* enum wait_call */
+	bool set_listens;        /* a socket in the candidate's set */
 	bool is_lost;            /* there were more loops than can be watched; counted */
+	struct wait_set set;     /* the candidate's, if that is LOOP_POLLS */
 };
 
 extern __thread struct thread thread __attribute__((tls_model("initial-exec")));
@@ -89,6 +94,11 @@ extern struct loop loops[LOOPS_MAX];
  * it has shown itself to be one. Tier B.
  */
 struct loop *loop_enter(int32_t descriptor, enum wait_call wait);
+/* Whether a poll or select of the calling thread may be a loop's: its descriptors are worth a look.
+ * Cheap. Tier A. */
+bool loop_may_poll(void);
+/* loop_enter for a poll or select on these, where loop_may_poll. Tier B. */
+struct loop *loop_enter_set(const struct wait_list *list, enum wait_call wait);
 /* The wait has returned, with this result: a turn begins. The loop may be null. */
 void loop_leave(struct loop *loop, int result);
 /* A collection of the thread's language runtime begins, ends. */
