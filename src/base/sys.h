@@ -138,11 +138,11 @@ static inline int sys_gettid(void)
 	return (int)sys_call3(SYS_gettid, 0, 0, 0);
 }
 
-/* Gives the calling thread an empty descriptor table of its own (CLOSE_RANGE_UNSHARE, Linux 5.9).
- */
-static inline int sys_unshare_descriptors(void)
+/* Gives the calling thread a descriptor table of its own, with the descriptors below `first` of the
+ * one that it had (CLOSE_RANGE_UNSHARE, Linux 5.9). */
+static inline int sys_unshare_descriptors(unsigned first)
 {
-	return (int)sys_call3(436 /* close_range */, 0, ~0u, 1u << 1);
+	return (int)sys_call3(436 /* close_range */, first, ~0u, 1u << 1);
 }
 
 struct iovec;

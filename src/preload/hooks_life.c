@@ -105,7 +105,7 @@ EXPORT ssize_t recvmsg(int socket, struct msghdr *message, int flags)
 static void about_to_become(uid_t user)
 {
 	if (life_may_record() && user != 0 && user != (uid_t)-1 && geteuid() == 0)
-		life_before_drop();
+		life_before_drop(user);
 }
 
 EXPORT int setuid(uid_t user)

@@ -2,14 +2,19 @@
 #include "life.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "complaint.h"
 #include "export.h"
 #include "loop.h"
+#include "output.h"
 #include "pools.h"
 #include "real.h"
 #include "sampler.h"
@@ -49,6 +54,11 @@ _Atomic uint32_t life_news;
 /* The fork in progress; written under glibc's own fork lock by the forking thread. */
 static bool fork_has_lock;
 static bool fork_unblocks;
+static bool was_forked; /* since its program began */
+
+/* Of Holter's thread: it has a copy of the server's standard error, for as long as it may have to
+ * complain that the recording cannot be opened. */
+static bool has_error_copy;
 
 static const uint32_t *word(const _Atomic uint32_t *atomic)
 {
@@ -146,6 +156,8 @@ static void await(_Atomic uint32_t *fact, uint64_t at_most_ns)
 
 void life_thread_opened(void)
 {
+	if (has_error_copy)
+		sys_close(STDERR_FILENO);
 	announce(&thread_opened);
 }
 
@@ -164,7 +176,12 @@ static void *thread_main(void *unused)
 	 * Where it is refused (before Linux 5.9), the recording's descriptor is a high one of the
 	 * server's table, and checked before each write.
 	 */
-	sys_unshare_descriptors();
+	has_error_copy = false;
+	if (!sys_unshare_descriptors(STDERR_FILENO + 1)) {
+		sys_close(STDIN_FILENO);
+		sys_close(STDOUT_FILENO);
+		has_error_copy = sys_fcntl(STDERR_FILENO, F_GETFD, 0) >= 0;
+	}
 	atomic_store(&thread_tid, (uint32_t)sys_gettid());
 	watchdog_run();
 	sampler_close();
@@ -233,12 +250,20 @@ void life_listened(void)
 	atomic_store(&listened, true);
 }
 
-void life_before_drop(void)
+void life_before_drop(uint32_t user)
 {
-	if (!life_may_record() || !life_server_since_ns() || own_pid != sys_getpid())
+	if (!life_may_record() || own_pid != sys_getpid())
 		return;
-	/* NEEDSWORK: a child that a server forks to drop root and execute another program leaves a
-	 * recording without a loop; nothing tells it from a worker at this moment. */
+	if (!life_server_since_ns() && (was_forked || !output_is_closed_to(user)))
+		return;
+	/* Who keeps capabilities does so for its own thread. The next change of user or group would
+	 * succeed there and fail for Holter's, and the C library ends a process whose threads
+	 * differ. */
+	if (sys_call3(SYS_prctl, PR_GET_KEEPCAPS, 0, 0) != 0)
+		return;
+	/* NEEDSWORK: who drops root to execute another program leaves a recording without a loop,
+	 * be it a child that a server forked for that, or runuser(1) with a recording's name in a
+	 * folder closed to the user; nothing tells it from a server at this moment. */
 	if (life_activate())
 		await(&thread_opened, OPEN_WAIT_NS);
 }
@@ -306,6 +331,7 @@ static void after_fork_in_child(void)
 	bool was_active =
 		atomic_load(&state) == LIFE_ACTIVE || atomic_load(&state) == LIFE_STARTING;
 
+	was_forked = true;
 	if (fork_unblocks)
 		sampler_unblock_signal();
 	loop_forget_all();
@@ -328,6 +354,7 @@ __attribute__((constructor)) static void start(void)
 {
 	real_resolve();
 	settings_load();
+	complaint_init();
 	loop_threshold_ns = settings.threshold_ns;
 	if (settings.disabled ||
 		pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child))

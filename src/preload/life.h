@@ -18,10 +18,15 @@ bool life_may_record(void);
 bool life_is_inert(void);
 /* Starts Holter's thread unless it runs. Returns whether it does. Keeps errno. */
 bool life_activate(void);
-/* listen(2) succeeded: the process is a server, and start-up is over. */
+/* listen(2) succeeded, or the first connection came: the process is a server, and start-up is over.
+ */
 void life_listened(void);
-/* The user is about to change from root to another: opens a server's recording. Keeps errno. */
-void life_before_drop(void);
+/*
+ * The user is about to change from root to another: opens a server's recording. One that will
+ * listen later is not known as a server yet; the program that was started with a recording's name
+ * is taken for one if its new user could not make the file any more. Keeps errno.
+ */
+void life_before_drop(uint32_t user);
 /*
  * Stands aside for good, and says why in the recording: afterwards Holter makes no system call in
  * this process any more, neither on its own thread, which has ended (or hangs in one), nor in a

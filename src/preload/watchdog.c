@@ -21,6 +21,7 @@
 
 #include "cgroup.h"
 #include "clock.h"
+#include "complaint.h"
 #include "format.h"
 #include "life.h"
 #include "loop.h"
@@ -116,7 +117,8 @@ static void account(struct record_stall *stall, const struct usage *from, const 
 	stall->cpu_ns = least(stall->cpu_ns, stall->measured_ns);
 	stall->runqueue_ns =
 		to->runqueue_ns > from->runqueue_ns ? to->runqueue_ns - from->runqueue_ns : 0;
-	stall->runqueue_ns = least(stall->runqueue_ns + waiting_ns, stall->measured_ns - stall->cpu_ns);
+	stall->runqueue_ns =
+		least(stall->runqueue_ns + waiting_ns, stall->measured_ns - stall->cpu_ns);
 	/* A throttled thread stays on its run queue. */
 	stall->throttled_ns =
 		to->throttled_ns > from->throttled_ns ? to->throttled_ns - from->throttled_ns : 0;
@@ -274,8 +276,8 @@ static uint64_t watch_turn(
 		watch->last = usage;
 		account(&watch->stall, &watch->baseline, &usage, watch->waiting_ns);
 		follow_io(watch, &usage);
-		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.measured_ns);
 		watch->stall.duration_ns = usage.taken_ns - begin_ns;
+		watch->stall.gc_ns = least(loop_gc_ns(loop, begin_ns), watch->stall.duration_ns);
 	}
 	return watch->next_sample_ns;
 }
@@ -301,9 +303,9 @@ static void fetch_ended(struct watch *watch, struct loop *loop)
 			end.cpu_ns = ended->cpu_ns;
 			account(&watch->stall, &watch->baseline, &end, 0);
 			follow_io(watch, &end);
-			watch->stall.gc_ns = least(ended->gc_ns, watch->stall.measured_ns);
 		}
 		watch->stall.duration_ns = ended->end_ns - ended->begin_ns;
+		watch->stall.gc_ns = least(ended->gc_ns, watch->stall.duration_ns);
 		watch->stall.ended = true;
 		write_stall(watch);
 		watch->stall.id = 0;
@@ -528,9 +530,9 @@ static int open_writer(const char *path, const struct utsname *names)
 	return writer_open(&dog.writer, &dog.arena, &config, &head);
 }
 
-static int open_all(void)
+/* path: where the recording is to be, as far as that is known when something fails. */
+static int open_all(char *path, size_t size)
 {
-	static char path[8192];
 	struct utsname names = {0};
 	struct stacks_config config = {
 		.pid = sys_getpid(),
@@ -543,7 +545,7 @@ static int open_all(void)
 
 	program_identify(&program, config.pid, (const char *)(uintptr_t)getauxval(AT_EXECFN));
 	if (!rc)
-		rc = output_create(path, sizeof(path));
+		rc = output_create(path, size);
 	if (rc)
 		return rc;
 	sys_call3(SYS_uname, (uint64_t)(uintptr_t)&names, 0, 0);
@@ -586,11 +588,16 @@ static void note_beginning(void)
 
 void watchdog_run(void)
 {
+	static char path[8192];
 	uint64_t now;
+	int rc;
 
 	sys_call3(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "holter", 0);
 	memset(&dog, 0, sizeof(dog));
-	if (open_all()) {
+	path[0] = '\0';
+	rc = open_all(path, sizeof(path));
+	if (rc) {
+		complaint_no_recording(path, rc);
 		arena_done(&dog.arena);
 		return;
 	}

@@ -311,6 +311,47 @@ def nginx_workers():
         return found[0]["summary"]
 
 
+def dropping(folder, settings, command=()):
+    """Runs loops.c as one who drops root before it listens, below a folder that is root's alone; returns what it said."""
+    if os.geteuid() != 0:
+        raise Skip("only root can drop root")
+    port = free_port()
+    (folder / "closed").mkdir(mode=0o700)
+    with Server([*command, LOOPS, "epoll", "drops"], folder, {"PORT": str(port), **settings}, port) as server:
+        load(port, 3, root=40, slow=3)
+        return server.printed()
+
+
+def drops_first():
+    """a server that drops root before it listens: a recording that has a name is opened before"""
+    with work_folder() as folder:
+        recording = folder / "closed" / "x.holter"
+        said = dropping(folder, {}, under_holter([], recording))
+        check(not said, f"it says {said}")
+        return only(severe(diagnose(recording)), "burn_on_purpose", "on-cpu")["summary"]
+
+
+def drops_first_elsewhere():
+    """the same where its new user may write: the recording is that user's own"""
+    with work_folder() as folder:
+        (folder / "open").mkdir()
+        (folder / "open").chmod(0o777)
+        recording = folder / "open" / "x.holter"
+        said = dropping(folder, {}, under_holter([], recording))
+        check(not said, f"it says {said}")
+        check(recording.stat().st_uid != 0, "it was opened early")
+        return only(severe(diagnose(recording)), "burn_on_purpose", "on-cpu")["summary"]
+
+
+def drops_into_the_dark():
+    """the same without a name: one line on standard error says that nothing is recorded, and why"""
+    with work_folder() as folder:
+        said = dropping(folder, in_folder(folder / "closed"))
+        check(said == f"holter: no recording: {folder}/closed: user 65534 may not write there; "
+              "choose another with -o or HOLTER_DIR\n", f"it says {said!r}")
+        check(not recordings(folder / "closed"), "there is a recording")
+
+
 CLUSTER = """
 const cluster = require('cluster');
 function crunchNumbers() { for (const end = Date.now() + 150; Date.now() < end;); return 'done'; }
@@ -424,5 +465,6 @@ def no_servers():
 
 
 run_cases(nested, nested_first, nested_after_listen, two_loops, worker_threads, short_workers, fatal_workers, hang("epoll"),
-          hang("poll"), hang("select"), starting_at_once, starting_in_turns, forked, daemonised, dark, nginx_workers, cluster,
+          hang("poll"), hang("select"), starting_at_once, starting_in_turns, forked, daemonised, dark, nginx_workers, drops_first,
+          drops_first_elsewhere, drops_into_the_dark, cluster,
           npm, npm_by_name, no_servers)

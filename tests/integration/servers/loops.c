@@ -9,6 +9,7 @@
  *     daemon    leaves its session and its parent before it listens
  *     threads   a second thread has a loop of its own, on the port after $PORT
  *     dark      listens, and never waits
+ *     drops     becomes user 65534 before it listens
  *
  * Built without frame pointers.
  */
@@ -26,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BURN_MS = 120 };
+enum { BURN_MS = 120, NOBODY = 65534 };
 
 static volatile unsigned long burnt;
 
@@ -162,6 +163,8 @@ int main(int argc, char **argv)
 		wait_once = wait_select;
 	if (strcmp(shape, "daemon") == 0)
 		become_daemon();
+	if (strcmp(shape, "drops") == 0 && setuid(NOBODY))
+		return 1;
 	listener = listen_on(port);
 	if (strcmp(shape, "fork") == 0 && fork() > 0)
 		return wait(NULL) < 0;
