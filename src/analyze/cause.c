@@ -86,6 +86,7 @@ static double take(double *part, double amount)
 void cause_add(struct cause_parts *parts, const struct stall *stall, const struct sample *samples)
 {
 	double measured = (double)stall->record.measured_ns, cpu = (double)stall->record.cpu_ns;
+	double duration = (double)stall->record.duration_ns, whole = 1;
 	double gc, throttled, runqueue, blocked, fault, work, rest;
 
 	if (measured == 0) {
@@ -95,6 +96,9 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 			cpu += (double)samples[i].record.cpu_ns;
 		}
 	}
+	/* What was watched stands for the whole. */
+	if (measured > 0 && duration > measured)
+		whole = duration / measured;
 	/* The kernel's clocks are read one after the other and may exceed the wall time by a
 	 * little. */
 	rest = measured;
@@ -105,8 +109,9 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 	/* A throttled thread stays in its queue: its time there contains the throttled time. */
 	throttled = (double)stall->record.throttled_ns;
 	throttled -= take(&blocked, take(&runqueue, throttled));
-	/* Collecting keeps a CPU busy, but the main thread also sleeps while helpers mark. */
-	gc = (double)stall->record.gc_ns;
+	/* Collecting keeps a CPU busy, but the main thread also sleeps while helpers mark. It is
+	 * known of the whole turn, and may have been before the rest was watched. */
+	gc = (double)stall->record.gc_ns / whole;
 	gc -= take(&runqueue, take(&blocked, take(&cpu, gc)));
 
 	fault = faulting_ns(stall, samples, blocked);
@@ -114,16 +119,16 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 	work = (double)stall->record.major_faults * FAULT_WORK_NS;
 	fault += work - take(&cpu, work);
 
-	parts->measured_ns += measured;
+	parts->measured_ns += measured * whole;
 	if (is_congested(&stall->record))
-		parts->congestion_ns += cpu;
+		parts->congestion_ns += cpu * whole;
 	else
-		parts->cpu_ns += cpu;
-	parts->page_fault_ns += fault;
-	parts->gc_ns += gc;
-	parts->blocked_ns += blocked;
-	parts->runqueue_ns += runqueue;
-	parts->throttled_ns += throttled;
+		parts->cpu_ns += cpu * whole;
+	parts->page_fault_ns += fault * whole;
+	parts->gc_ns += gc * whole;
+	parts->blocked_ns += blocked * whole;
+	parts->runqueue_ns += runqueue * whole;
+	parts->throttled_ns += throttled * whole;
 }
 
 bool cause_is_host(const struct cause_parts *parts, uint64_t duration_ns, uint64_t threshold_ns)

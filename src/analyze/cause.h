@@ -8,7 +8,8 @@
 
 #include "finding.h"
 
-/* Wall time of the watched part of stalls, divided without overlap. */
+/* Wall time of stalls of which a part was measured, divided without overlap: that part stands for
+ * the whole. */
 struct cause_parts {
 	double measured_ns;
 	double cpu_ns, gc_ns, blocked_ns, runqueue_ns, throttled_ns, page_fault_ns, congestion_ns;

@@ -50,6 +50,53 @@ START_TEST(cause_by_where_the_time_went)
 END_TEST
 
 static const struct {
+	double measured, cpu, gc; /* of 100 ms; gc of all of it */
+	double on_cpu_share, gc_share, blocked_share;
+} tails[] = {
+	{8, 8, 8, 0.92, 0.08, 0},
+	{10, 5, 20, 0.3, 0.2, 0.5},
+	{10, 5, 80, 0, 0.8, 0.2},
+	{10, 10, 100, 0, 1, 0},
+	{10, 5, 0, 0.5, 0, 0.5}, /* no runtime that collects, or not known */
+	{100, 50, 20, 0.3, 0.2, 0.5},
+};
+
+/* What was measured stands for the whole of a stall; its collections are known of the whole. */
+START_TEST(collections_are_no_larger_where_little_was_measured)
+{
+	const double *shares;
+
+	for (int i = 0; i < 4; i++) {
+		struct stall *stall =
+			made_plain(recording, i * 1000, 100, "f@/app/s.js:8 " NODE_ROOTS, 6, -1);
+
+		stall->record.measured_ns = (uint64_t)(tails[_i].measured * MADE_MS);
+		stall->record.cpu_ns = (uint64_t)(tails[_i].cpu * MADE_MS);
+		stall->record.gc_ns = (uint64_t)(tails[_i].gc * MADE_MS);
+	}
+	shares = diagnose_first()->stall.shares;
+	ck_assert_double_eq_tol(shares[CAUSE_ON_CPU], tails[_i].on_cpu_share, 1e-9);
+	ck_assert_double_eq_tol(shares[CAUSE_GC], tails[_i].gc_share, 1e-9);
+	ck_assert_double_eq_tol(shares[CAUSE_BLOCKED], tails[_i].blocked_share, 1e-9);
+}
+END_TEST
+
+/* A stall counts for as long as it was, not for as long as it was measured. */
+START_TEST(shares_are_of_all_the_time)
+{
+	for (int i = 0; i < 4; i++) {
+		struct stall *stall =
+			made_plain(recording, i * 1000, 100, "f@/app/s.js:8 " NODE_ROOTS, 6, -1);
+
+		stall->record.measured_ns = (i % 2 ? 100 : 10) * MADE_MS;
+		stall->record.cpu_ns = stall->record.measured_ns;
+		stall->record.gc_ns = (i % 2 ? 0 : 60) * MADE_MS;
+	}
+	ck_assert_double_eq_tol(diagnose_first()->stall.shares[CAUSE_GC], 0.3, 1e-9);
+}
+END_TEST
+
+static const struct {
 	uint32_t ready;
 	uint64_t calls;
 	double pause_ms; /* of 200 ms */
@@ -444,6 +491,9 @@ Suite *test_suite(void)
 	tcase_add_checked_fixture(tcase, begin_node, finish);
 	tcase_add_loop_test(
 		tcase, cause_by_where_the_time_went, 0, sizeof(causes) / sizeof(causes[0]));
+	tcase_add_loop_test(tcase, collections_are_no_larger_where_little_was_measured, 0,
+		sizeof(tails) / sizeof(tails[0]));
+	tcase_add_test(tcase, shares_are_of_all_the_time);
 	tcase_add_loop_test(
 		tcase, congestion_is_claimed_when_counted, 0, sizeof(turns) / sizeof(turns[0]));
 	tcase_add_loop_test(tcase, sleep_outside_system_calls_is_a_page_fault, 0, 2);
