@@ -72,7 +72,7 @@ struct loop {
 
 enum loop_state { LOOP_FREE, LOOP_CLAIMED, LOOP_LIVE };
 
-/* Per thread. Initial-exec: reached without a call from a handler (hazards 4, 5: 72 bytes of static
+/* Per thread. Initial-exec: reached without a call from a handler (hazards 4, 5: 48 bytes of static
  * TLS). */
 struct thread {
 	struct loop *loop;       /* null: not a loop, or not known to be one yet */

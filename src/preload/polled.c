@@ -10,6 +10,8 @@
 
 enum { PAGE_BYTES = 4096, WORD_BYTES = 8 };
 
+#define NO_PAGE UINTPTR_MAX
+
 /* The kernel reads the signal set before it looks at what to do with it (kernel/signal.c), and
  * there is no such thing to do: EINVAL says that eight bytes could be read. */
 static bool is_readable(uintptr_t address)
@@ -37,7 +39,7 @@ static bool are_readable(const void *start, size_t length, uintptr_t *proven)
 bool polled_entries(struct wait_list *ret, const struct pollfd *entries, nfds_t count)
 {
 	size_t looked_at = count < WAIT_LIST_MAX ? count : WAIT_LIST_MAX;
-	uintptr_t proven = 0;
+	uintptr_t proven = NO_PAGE;
 
 	if (looked_at && !are_readable(entries, looked_at * sizeof(*entries), &proven))
 		return false;
@@ -50,7 +52,7 @@ bool polled_sets(struct wait_list *ret, int limit, const fd_set *const sets[3])
 	uint32_t looked_at = limit < WAIT_SET_WORDS * 64 ? (uint32_t)limit : WAIT_SET_WORDS * 64;
 	uint64_t words[WAIT_SET_WORDS] = {0}, one[WAIT_SET_WORDS];
 	size_t count = (looked_at + 63) / 64;
-	uintptr_t proven = 0;
+	uintptr_t proven = NO_PAGE;
 
 	if (limit < 0)
 		return false;

@@ -3,13 +3,15 @@
  * 21_calls.c - hazard 21: makes every call that Holter stands in front of, with good arguments and
  * with all kinds of bad ones, and prints result, errno and what was written where. A run with
  * Holter must print what a run without it prints: first while Holter is inert, then as the loop of
- * a server, then after it has stood aside.
+ * a server, by epoll and by poll, then after it has stood aside.
  */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -204,6 +206,44 @@ static void try_all(const char *when)
 	try_life();
 }
 
+/* A thread whose loop polls: Holter looks at what it waits on. */
+static void *poll_loop(void *unused)
+{
+	struct pollfd own = {.fd = quiet[0], .events = POLLIN}, *edge;
+	struct timeval no_time = {0};
+	long page = sysconf(_SC_PAGESIZE);
+	char *pages = mmap(
+		NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED || munmap(pages + page, (size_t)page))
+		broken("cannot map: %s", strerror(errno));
+	edge = (struct pollfd *)(pages + page) - 1;
+	*edge = own;
+	for (int i = 0; i < 30; i++)
+		poll(&own, 1, 1);
+	burn_ms(60);
+	TRY(poll(edge, 1, 0), *edge);
+	TRY(poll(edge, 2, 0), *edge);
+	TRY(poll(edge, -1UL, 0), *edge);
+	TRY(poll((void *)-8L, 2, 0), *edge);
+	TRY(select(64, (fd_set *)edge, NULL, NULL, &no_time), *edge);
+	TRY(select(65, NULL, (fd_set *)edge, NULL, &no_time), *edge);
+	munmap(pages, (size_t)page);
+	TRY(poll(edge, 1, 0), own);
+	try_poll();
+	try_select();
+	return unused;
+}
+
+static void try_poll_loop(void)
+{
+	pthread_t thread;
+
+	printf("-- as a loop that polls\n");
+	if (pthread_create(&thread, NULL, poll_loop, NULL) || pthread_join(thread, NULL))
+		broken("cannot have a thread");
+}
+
 static void become_nobody(void)
 {
 	char nothing = 0;
@@ -230,6 +270,7 @@ int main(void)
 	loop_warm(loop);
 	burn_ms(60);
 	try_all("as a loop");
+	try_poll_loop();
 	TRY(prctl(PR_SET_SECCOMP, 99, 0, 0, 0), nothing);
 	TRY(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL), nothing);
 	try_all("without Holter");
