@@ -249,9 +249,10 @@ const struct limit limits[LIMITS] = {
 		"Congestion, who had the CPU that a loop waited for, up to 10 ms of a stall. "
 		"Stalls in which a thread runs, where perf events are refused "
 		"(kernel.perf_event_paranoid), where a debugger has the CPU's breakpoints, or "
-		"where a process waits at more than four places.",
+		"where a process waits at more than four places. Waits by poll or select inside a "
+		"turn of a loop that waits by these itself.",
 		"/proc shows where a thread is, not where it was; breakpoints on its waits tell "
-		"that it was not there.",
+		"that it was not there, and not what it waits for.",
 		"attach with the capabilities that eBPF needs, or use holter run", NULL},
 };
 
