@@ -8,6 +8,8 @@
 #include "judged.h"
 #include "made.h"
 
+static const char NODE[] = "node 20.20.2";
+static const char NODE_PATH[] = "/usr/bin/node";
 static const char PYTHON[] = "python 3.11.2";
 static const char PYTHON_PATH[] = "/usr/bin/python3.11";
 
