@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -196,6 +197,60 @@ static void try_life(void)
 	close(unlistened);
 }
 
+/* Sends a descriptor to quiet[0], and takes it with room for so much beside the byte. */
+static void try_passing(int passed, size_t room)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	char byte = 'x';
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	*head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(head), &passed, sizeof(passed));
+	if (sendmsg(quiet[1], &message, 0) != 1)
+		broken("cannot pass a descriptor: %s", strerror(errno));
+	memset(control, 0, sizeof(control));
+	message.msg_controllen = room;
+	TRY(recvmsg(quiet[0], &message, 0), control);
+	printf("flags %d, %zu bytes beside\n", message.msg_flags, (size_t)message.msg_controllen);
+	memcpy(&passed, CMSG_DATA(head), sizeof(passed));
+	if (message.msg_controllen >= CMSG_LEN(sizeof(passed)))
+		close(passed);
+}
+
+static void try_connections(void)
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct msghdr nothing = {0};
+	socklen_t length = sizeof(address), none = 0;
+
+	bind(listener, (struct sockaddr *)&address, sizeof(address));
+	TRY(accept(listener, NULL, NULL), none);
+	TRY(accept(BAD, NULL, NULL), none);
+	TRY(accept4(quiet[0], NULL, NULL, 0), none);
+	TRY(accept4(listener, NULL, nowhere, -1), none);
+	TRY(recvmsg(quiet[0], &nothing, MSG_DONTWAIT), nothing);
+	TRY(recvmsg(BAD, &nothing, 0), nothing);
+	TRY(recvmsg(quiet[0], nowhere, MSG_DONTWAIT), none);
+	try_passing(ready[0], CMSG_SPACE(sizeof(int)));
+	try_passing(listener, CMSG_SPACE(sizeof(int)));
+	try_passing(loop, CMSG_LEN(sizeof(int)));
+	try_passing(listener, sizeof(struct cmsghdr));
+	try_passing(listener, 3);
+	try_passing(listener, 0);
+	listen(listener, 5);
+	TRY(accept(listener, (struct sockaddr *)&address, &length), length);
+	TRY(accept4(listener, NULL, NULL, SOCK_CLOEXEC), none);
+	close(listener);
+}
+
 static void try_all(const char *when)
 {
 	printf("-- %s\n", when);
@@ -204,6 +259,7 @@ static void try_all(const char *when)
 	try_select();
 	try_masks();
 	try_life();
+	try_connections();
 }
 
 /* A thread whose loop polls: Holter looks at what it waits on. */
