@@ -29,6 +29,7 @@ struct watch {
 	uint32_t generation; /* of the slot: another one is another thread's loop */
 	struct attached *process;
 	uint32_t id;             /* in the recording; 0: not declared */
+	char thread[32];         /* its name */
 	uint64_t startup_end_ns; /* 0: start-up goes on */
 	bool ignored; /* a first thread that turned out to be no loop, or not ours to look at */
 	struct tally tally;
@@ -118,7 +119,21 @@ static struct watch *watch_of(struct watches *watches, uint32_t index)
 	return watch->process && !watch->process->is_gone ? watch : NULL;
 }
 
-static void declare(const struct watch *watch, const struct stall_loop *loop)
+/* A thread that has ended keeps the name that it had. */
+static void read_name(struct watch *watch, const struct stall_loop *loop)
+{
+	char path[PROC_PATH_BYTES], name[sizeof(watch->thread)];
+	int64_t length;
+
+	proc_path_task(path, sizeof(path), watch->process->pid, loop->tid, "/comm");
+	length = sys_read_file(path, name, sizeof(name));
+	if (length <= 0)
+		return;
+	name[length - 1] = '\0'; /* without the newline */
+	memcpy(watch->thread, name, sizeof(name));
+}
+
+static void declare(struct watch *watch, const struct stall_loop *loop)
 {
 	static const enum wait_call waits[] = {
 		[STALL_WAIT_NONE] = WAIT_UNKNOWN,
@@ -126,22 +141,17 @@ static void declare(const struct watch *watch, const struct stall_loop *loop)
 		[STALL_WAIT_POLL] = WAIT_POLL,
 		[STALL_WAIT_SELECT] = WAIT_SELECT,
 	};
-	const struct attached *process = watch->process;
-	char path[PROC_PATH_BYTES], name[32] = "";
-	int64_t length;
 
-	proc_path_task(path, sizeof(path), process->pid, loop->tid, "/comm");
-	length = sys_read_file(path, name, sizeof(name));
-	name[length > 0 ? length - 1 : 0] = '\0'; /* without the newline */
-	writer_loop(process->writer, &(struct record_loop){
-					     .id = watch->id,
-					     .tid = loop->own_tid,
-					     .thread = name,
-					     .wait = waits[loop->wait & 3],
-					     .descriptor = loop->descriptor,
-					     .first_wait_ns = loop->first_wait_ns,
-					     .startup_end_ns = watch->startup_end_ns,
-				     });
+	read_name(watch, loop);
+	writer_loop(watch->process->writer, &(struct record_loop){
+						    .id = watch->id,
+						    .tid = loop->own_tid,
+						    .thread = watch->thread,
+						    .wait = waits[loop->wait & 3],
+						    .descriptor = loop->descriptor,
+						    .first_wait_ns = loop->first_wait_ns,
+						    .startup_end_ns = watch->startup_end_ns,
+					    });
 }
 
 /* Start-up ends when the process serves, or some time after the first wait. */
