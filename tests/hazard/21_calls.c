@@ -231,7 +231,8 @@ static void try_connections(void)
 	struct msghdr nothing = {0};
 	socklen_t length = sizeof(address), none = 0;
 
-	bind(listener, (struct sockaddr *)&address, sizeof(address));
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)))
+		broken("cannot bind: %s", strerror(errno));
 	TRY(accept(listener, NULL, NULL), none);
 	TRY(accept(BAD, NULL, NULL), none);
 	TRY(accept4(quiet[0], NULL, NULL, 0), none);
