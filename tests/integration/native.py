@@ -89,7 +89,7 @@ def redis_sleep():
 
 def redis_keys():
     """redis: a sort of everything, as no one should ask for"""
-    fill = "for i = 1, 300000 do redis.call('rpush', 'list', (i * 7919) % 300000) end return 1"
+    fill = "for i = 1, 700000 do redis.call('rpush', 'list', (i * 7919) % 700000) end return 1"
     with work_folder() as folder:
         path = redis(folder, ["EVAL", fill, "0"], *[["SORT", "list", "LIMIT", "0", "1"]] * STALLS)
         return check_stacks(path, "redis-server", "call", "processCommand", "aeMain", "main")

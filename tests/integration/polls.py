@@ -35,8 +35,8 @@ def asking(found, kind):
 
 def nested(kind):
     def run():
-        stall = asking(served(kind, lambda port: load(port, 5, root=40, ask=2)), kind)
-        check(8 <= stall["count"] <= 10, f"{stall['count']} stalls")
+        stall = asking(served(kind, lambda port: load(port, 3, root=40, ask=2)), kind)
+        check(4 <= stall["count"] <= 6, f"{stall['count']} stalls")
         check(stall["max_ms"] < 1000, f"the longest took {stall['max_ms']} ms")
 
     run.__doc__ = f"a {kind} inside a turn of a {kind} loop is to blame"
@@ -45,8 +45,8 @@ def nested(kind):
 
 def always(kind):
     def run():
-        stall = asking(served(kind, lambda port: load(port, 5, ask=4)), kind)
-        check(stall["count"] >= 14, f"{stall['count']} stalls")
+        stall = asking(served(kind, lambda port: load(port, 3, ask=4)), kind)
+        check(stall["count"] >= 7, f"{stall['count']} stalls")
         check(stall["max_ms"] < 1000, f"the longest took {stall['max_ms']} ms")
 
     run.__doc__ = f"the same where each request does so, from the first one on: the {kind} that listens is the loop's"
@@ -55,8 +55,8 @@ def always(kind):
 
 def pieces(kind):
     def run():
-        stall = asking(served(kind, lambda port: load(port, 5, root=20, pieces=1)), kind)
-        check(3 <= stall["count"] <= 5, f"{stall['count']} stalls of 5 answers")
+        stall = asking(served(kind, lambda port: load(port, 3, root=20, pieces=1)), kind)
+        check(2 <= stall["count"] <= 3, f"{stall['count']} stalls of 3 answers")
         check(stall["p50_ms"] >= 190, f"half of them took up to {stall['p50_ms']} ms")
 
     run.__doc__ = f"an answer that comes in 50 pieces, a {kind} each, is one stall"
@@ -65,7 +65,7 @@ def pieces(kind):
 
 def healthy(kind):
     def run():
-        found = served(kind, lambda port: load(port, 4, root=150))
+        found = served(kind, lambda port: load(port, 3, root=150))
         check(not found, f"reported: {found}")
 
     run.__doc__ = f"a {kind} loop whose set grows and shrinks: nothing is reported"

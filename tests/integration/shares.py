@@ -28,7 +28,7 @@ function now() {
 }
 function hashPassword() { crypto.pbkdf2Sync('secret', 'salt', 150000, 64, 'sha512'); }
 function readTemplate() { fs.readFileSync(process.env.FIFO); }
-function work() { crypto.pbkdf2Sync('secret', 'salt', 20000, 64, 'sha512'); }
+function work() { crypto.pbkdf2Sync('secret', 'salt', 45000, 64, 'sha512'); }
 const slow = { '/hash': hashPassword, '/read': readTemplate, '/work': work };
 require('http').createServer((request, response) => {
   const handler = slow[request.url];
