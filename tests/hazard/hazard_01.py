@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
 
-SECONDS = SOAK or 20
+SECONDS = SOAK or 10
 
 
 def storm():

@@ -198,39 +198,26 @@ def becomes_another_by_poll():
 def children():
     """with --children each worker has a recording, and what only ran for a moment has none; without, there is one in all"""
     with life("cluster") as (server, folder, _):
-        with_children, without = folder / "with.holter", folder / "without.holter"
+        with_children, polled, without = folder / "with.holter", folder / "polled.holter", folder / "without.holter"
         # More than the ten seconds that may be start-up.
-        tools = [begin(server.process.pid, with_children, "14s", "--children"), begin(server.process.pid, without, "14s")]
-        for path in (with_children, without):
+        tools = [begin(server.process.pid, with_children, "14s", "--children"), begin(server.process.pid, without, "14s"),
+                 begin(server.process.pid, polled, "14s", "--children", "--method=poll")]
+        for path in (with_children, polled, without):
             is_recording(path)
         os.kill(server.process.pid, signal.SIGUSR2)
         for tool in tools:
-            finish(tool)
-        own = sorted(folder.glob("with.holter.*"))
-        check(len(own) == 3, f"of three workers, and of `true`: {own}")
-        for path in own:
-            blames(path, "waitForLock")
-            path.unlink()  # where nothing is wrong with the primary, its diagnosis would be that of a worker
+            said = finish(tool)
+            check("threads of the process" not in said and "perf" not in said, f"says of a child that has ended: {said!r}")
+        for name in ("with", "polled"):
+            own = sorted(folder.glob(f"{name}.holter.*"))
+            check(len(own) == 3, f"of three workers, and of `true`: {own}")
+            for path in own:
+                blames(path, "waitForLock")
+                path.unlink()  # where nothing is wrong with the primary, its diagnosis would be that of a worker
         check(not list(folder.glob("without.holter.*")), "without --children there are recordings of children")
         for path in (with_children, without):
             others = [(finding["culprit"] or {}).get("function") for finding in diagnose(path)["findings"]]
             check("waitForLock" not in others, f"{path.name} has the stalls of a worker: {others}")
-
-
-@uses_node
-def children_by_poll():
-    """the same without eBPF, and not a word about what only ran for a moment"""
-    with life("cluster") as (server, folder, _):
-        path = folder / "x.holter"
-        tool = begin(server.process.pid, path, "14s", "--children", "--method=poll")
-        is_recording(path)
-        os.kill(server.process.pid, signal.SIGUSR2)
-        said = finish(tool)
-        own = sorted(folder.glob("x.holter.*"))
-        check(len(own) == 3, f"of three workers, and of `true`: {own}")
-        for one in own:
-            blames(one, "waitForLock")
-        check("threads of the process" not in said and "perf" not in said, f"says {said!r}")
 
 
 def visit(port):
@@ -420,5 +407,5 @@ def bad_words():
 
 
 run_cases(ends(signal.SIGTERM), ends(signal.SIGKILL), is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped, zombie,
-          becomes_another, becomes_another_by_poll, children, children_by_poll, nginx_workers, threads_end, native_threads,
+          becomes_another, becomes_another_by_poll, children, nginx_workers, threads_end, native_threads,
           preloaded_already, two_tools, interrupted, terminated, interrupted_diagnosis, full_disk, bad_words)
