@@ -46,7 +46,7 @@ enum {
 	POOLS_SECONDS = 10,     /* between the states of pools that do not change */
 	QUIET_SECONDS = 10,
 	QUIET_PERIOD_NS = 100 * 1000 * 1000,
-	STARTUP_SECONDS = 10,          /* where a program never listens */
+	STARTUP_SECONDS = 10,          /* where a program never serves */
 	REPORT_NS = 250 * 1000 * 1000, /* between writes because of stalls */
 	REST_SECONDS = 60,
 	SAMPLES_EVEN = 32, /* samples at the first interval; later ones spread in proportion */
