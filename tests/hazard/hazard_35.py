@@ -50,7 +50,10 @@ class Target:
             mappings = "\n".join(line for line in mappings.splitlines() if " r-xp " in line and line.rpartition(" ")[2][:1] == "/")
         status = dict(line.split(":\t", 1) for line in (base / "status").read_text().splitlines() if ":\t" in line)
         kept = [key for key in status if re.match("Sig(Blk|Ign|Cgt)|TracerPid|Seccomp|NoNewPrivs|Threads", key)]
-        descriptors = {entry.name: os.readlink(entry) for entry in (base / "fd").iterdir()}
+        descriptors = {}
+        for entry in (base / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                descriptors[entry.name] = os.readlink(entry)
         return {"mappings": mappings, "descriptors": descriptors, **{key: status[key] for key in kept}}
 
     def text(self):
