@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of `holter attach` share: a tool beside a server, from its beginning to its end."""
+import contextlib
 import os
+import pathlib
 import subprocess
 import time
 
-from harness import HOLTER, Skip, check, without_holter
+from harness import HOLTER, Fail, Skip, check, without_holter
 
 
 def wants_root():
@@ -19,7 +21,19 @@ def begin(pid, path, duration, *options, before=(), environment=None):
                             env={**without_holter(), **(environment or {})})
 
 
-def is_recording(path, seconds=20):
+def waits(pid, name):
+    """Waits until a process is that program, with all that it loads, and has what it waits on; returns its pid."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name and any(
+                    "eventpoll" in os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
+                return pid
+        time.sleep(0.01)
+    raise Fail(f"process {pid} has not become {name}")
+
+
+def is_recording(path, seconds=60):
     """Waits until the tool is at work: when its file begins, it is."""
     deadline = time.monotonic() + seconds
     while not path.exists() or not path.stat().st_size:

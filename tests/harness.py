@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -64,9 +65,17 @@ def node():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody uses, nor the next one.
+
+    It lies below those that the kernel gives to connections: one of these might take it before the server does.
+    """
+    first_given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(first_given // 2, first_given - 1), 100):
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as next_one:
+            one.bind(("127.0.0.1", port))
+            next_one.bind(("127.0.0.1", port + 1))
+            return port
+    raise Fail(f"no port below {first_given} is free")
 
 
 def without_holter(environment=os.environ):
@@ -105,7 +114,7 @@ class Attach:
                 raise Fail(f"holter attach ended with {self.process.returncode}: {self.log.read_text()[-400:]}")
             time.sleep(0.01)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         """It ends by itself when the process has."""
         self.process.wait(seconds)
         check(self.process.returncode == 0, f"holter attach ended with {self.process.returncode}: {self.log.read_text()}")
@@ -184,11 +193,15 @@ def run_program(name, *arguments, environment=None, seconds=60):
         raise Fail(f"{name} had not ended after {seconds} s") from None
 
 
-def load(port, seconds, **plan):
-    """Visitors for some seconds; plan: path without its slash -> visits a second ("root" is /)."""
+def load_command(port, seconds, **plan):
+    """Visitors for some seconds, as a command; plan: path without its slash -> visits a second ("root" is /)."""
     paths = [f"/{'' if path == 'root' else path}={rate}" for path, rate in plan.items()]
-    subprocess.run([sys.executable, TOP / "demo" / "load.py", str(port), str(seconds), *paths], check=True,
-                   env=without_holter())
+    return [sys.executable, TOP / "demo" / "load.py", str(port), str(seconds), *paths]
+
+
+def load(port, seconds, **plan):
+    """The same, until they have gone."""
+    subprocess.run(load_command(port, seconds, **plan), check=True, env=without_holter())
 
 
 def get(port, path="/", seconds=30):
@@ -213,9 +226,13 @@ def diagnose(recording, *options):
     return json.loads(done.stdout)
 
 
-def severe(diagnosis):
-    """The findings that call for somebody."""
-    return [finding for finding in diagnosis["findings"] if finding["severity"] in ("warning", "critical")]
+def severe(diagnosis, host=False):
+    """The findings that call for somebody.
+
+    That the machine gave a server no CPU is left out, unless `host` asks for it: others may use the machine while a test runs.
+    """
+    return [finding for finding in diagnosis["findings"] if finding["severity"] in ("warning", "critical")
+            and (host or finding["cause"] != "runqueue")]
 
 
 class Frame:
@@ -265,6 +282,7 @@ def run_cases(*cases):
     good = True
     for number, case in enumerate(cases, 1):
         name = (case.__doc__ or case.__name__).strip().splitlines()[0]
+        began = time.monotonic()
         try:
             remark = case()
             print(f"ok {number} - {name}" + (f"\n# {remark}" if remark else ""), flush=True)
@@ -275,4 +293,5 @@ def run_cases(*cases):
             lines = str(reason) if isinstance(reason, Fail) else traceback.format_exc()
             print(f"not ok {number} - {name}", *(f"# {line}" for line in lines.splitlines()), sep="\n", flush=True)
             print(f"{name}: {lines}", file=sys.stderr, flush=True)  # meson shows this, and not the lines above
+        print(f"# {time.monotonic() - began:.1f} s", flush=True)
     sys.exit(0 if good else 1)
