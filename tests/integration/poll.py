@@ -101,10 +101,10 @@ def verdict(watch, cause, function=None):
     return first
 
 
-def check_nothing(watch, among=lambda diagnosis: diagnosis["findings"]):
-    # A host that gives no CPU makes long turns of short ones.
-    found = [finding["summary"] for finding in among(judge(watch)) if finding["cause"] != "runqueue"]
-    check(not found, f"reported: {found}")
+def check_nothing(watch):
+    """Nothing that calls for somebody. A single long turn may be real: a virtual machine's own host stops it now and then."""
+    found = severe(judge(watch))
+    check(not found, f"reported: {[finding['summary'] for finding in found]}")
     return f"{100 * watch.share:.1f} % of a CPU for the tool"
 
 
@@ -163,7 +163,7 @@ def redis_lua():
     return first["summary"]
 
 
-def under_load(server, folder, command, **more):
+def under_load(server, folder, command):
     """Watches a server that a program keeps busy, for SECONDS."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as loader:
         try:
@@ -172,7 +172,7 @@ def under_load(server, folder, command, **more):
             check(loader.poll() is None, f"{command[0]} ended by itself")
         finally:
             loader.kill()
-    return check_nothing(watch, **more)
+    return check_nothing(watch)
 
 
 def redis_busy():
@@ -208,10 +208,10 @@ def nginx_busy():
 
 @uses_node
 def node_busy():
-    """node at full speed: nothing that calls for somebody, as a collection may take its time on a busy host"""
+    """node at full speed: nothing"""
     port = free_port()
     with work_folder() as folder, Server([node(), SERVERS / "faults.js"], folder, {"PORT": str(port)}, port) as server:
-        return under_load(server, folder, wrk(port), among=severe)
+        return under_load(server, folder, wrk(port))
 
 
 TURNS = """
@@ -249,7 +249,7 @@ def never_asleep_and_slow():
         time.sleep(1)
         with Watch(server.process.pid, folder, "-d", f"{SECONDS}s") as watch:
             watch.wait()
-        first = severe(judge(watch))[0]
+        first = severe(judge(watch), host=True)[0]
         check(first["cause"] == "runqueue" or first["culprit"]["function"] == "turn", f"blames {first}")
         check(170 < first["stall"]["p50_ms"] < 300, f"the median is {first['stall']['p50_ms']} ms, of 200")
         return first["summary"]
@@ -302,7 +302,7 @@ def blind():
         first = verdict(faults(folder, "lock", prepare=without_perf_events), "blocked", "waitForLock")
     with work_folder() as folder:
         watch = faults(folder, "compress", prepare=without_perf_events)
-        found = judge(watch)["findings"]
+        found = severe(judge(watch))
         check(not found, f"reported: {found}")
         text = holter("diagnose", watch.recording).stdout
         for said in watch.said(), text:

@@ -60,10 +60,11 @@ def project():
         yield folder
 
 
-def record(folder):
-    """Runs dist/server.js under holter and load; returns where the recording is."""
+def record(folder, *words):
+    """Runs dist/server.js, or node with other words, under holter and load; returns where the recording is."""
     port, recording = free_port(), folder / "maps.holter"
-    with Server(under_holter([node(), folder / "dist" / "server.js"], recording), folder, {"PORT": str(port)}, port):
+    command = [node(), *(words or [folder / "dist" / "server.js"])]
+    with Server(under_holter(command, recording), folder, {"PORT": str(port)}, port):
         # One after the other: two requests in one turn would be one stall of two origins.
         load(port, SECONDS, root=20, seal=2)
         load(port, SECONDS, root=20, sum=2)
@@ -83,22 +84,28 @@ EXPECTED = {
 
 
 def blamed(diagnosis):
-    """The culprits; a machine that gave the test no CPU for a while has none."""
+    """The culprits."""
     found = [finding["culprit"] for finding in severe(diagnosis) if finding["culprit"]]
     check(found, "nothing is blamed")
     return found
 
 
-def verdicts(folder, recording, generated, source="src/invoices.ts", *options):
-    """Checks that both faults are blamed in the source's terms, and what ran is kept. generated: its file."""
-    done = diagnose(recording, *options)
-    culprits = {culprit["function"]: culprit for culprit in blamed(done)}
+def in_source(folder, recording, source="src/invoices.ts", *options):
+    """Checks that both faults are blamed in the source's terms. Returns their culprits, by function."""
+    culprits = {culprit["function"]: culprit for culprit in blamed(diagnose(recording, *options))}
     check(set(culprits) == set(EXPECTED), f"blames {sorted(culprits)}")
     for name, (declaration, first, last) in EXPECTED.items():
         culprit = culprits[name]
         check(culprit["file"] == str(folder / source), f"{name} is in {culprit['file']}")
         check(line_of(first) <= culprit["line"] <= line_of(last), f"{name} is blamed on line {culprit['line']}")
         check(culprit["function_line"] == line_of(declaration), f"{name} is declared on line {culprit['function_line']}")
+    return culprits
+
+
+def verdicts(folder, recording, generated, *source_and_options):
+    """The same for what was compiled into files: what ran is kept. generated: its file."""
+    culprits = in_source(folder, recording, *source_and_options)
+    for name, culprit in culprits.items():
         check(culprit["generated"]["file"] == str(folder / generated), f"{name} ran in {culprit['generated']}")
         ran = (folder / generated).read_text().splitlines()[culprit["generated"]["line"] - 1]
         check(culprit["generated"]["column"] <= len(ran), f"{name} ran at {culprit['generated']}")
@@ -183,6 +190,23 @@ def remote():
         unmapped(record(folder), "nothing is fetched")
 
 
+LOADER = """
+const fs = require('node:fs');
+const typescript = require(%s);
+const compilerOptions = { module: 'commonjs', target: 'es2022', removeComments: true, inlineSourceMap: true };
+require.extensions['.ts'] = (module, file) =>
+  module._compile(typescript.transpileModule(fs.readFileSync(file, 'utf8'), { compilerOptions, fileName: file }).outputText, file);
+"""
+
+
+def in_memory():
+    """compiled by a loader as it is required, as ts-node and tsx do: no script and no map is on disk"""
+    with project() as folder:
+        (folder / "loader.js").write_text(LOADER % json.dumps(str(tools().parent / "typescript")))
+        for culprit in in_source(folder, record(folder, "-r", folder / "loader.js", folder / "src" / "server.ts")).values():
+            check("generated" not in culprit, f"another place than the only file: {culprit}")
+
+
 def contained():
     """watched live in a mount namespace of its own, where alone its files are: the lines of the .ts file"""
     if os.geteuid() != 0:
@@ -193,7 +217,7 @@ def contained():
         hidden = ["unshare", "-m", "sh", "-c", f'mount --bind {folder / "dist"} {folder / "app"} && exec "$@"', "enter"]
         port = free_port()
         with Server([*hidden, node(), folder / "app" / "server.js"], folder, {"PORT": str(port)}, port) as server:
-            visits = threading.Thread(target=load, args=(port, SECONDS + 1), kwargs={"root": 20, "seal": 3})
+            visits = threading.Thread(target=load, args=(port, SECONDS + 4), kwargs={"root": 20, "seal": 3})
             visits.start()
             done = holter("diagnose", "--json", "-p", server.process.pid, "-d", f"{SECONDS}s")
             visits.join()
@@ -203,4 +227,4 @@ def contained():
         check(culprit["line"] == line_of("= pbkdf2Sync"), f"is blamed on line {culprit['line']}")
 
 
-run_cases(inlined, beside, bundled, elsewhere, changed, remote, contained)
+run_cases(inlined, beside, bundled, elsewhere, changed, remote, in_memory, contained)
