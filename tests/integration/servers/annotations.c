@@ -4,7 +4,8 @@
  * what the recording has to say.
  *
  *     annotations CASE
- *       counts     a pool with holds, waits, two connections that stay held, and mistakes
+ *       counts     a pool with holds, waits, two connections that stay held, and mistakes; prints
+ *                  the nanoseconds in which all of it happened but the last wait
  *       many       more pools, and more connections held, than Holter has room for
  *       fork       a parent with connections and its child, which has a loop each
  *       threads    threads without a loop share a pool in a process that listens
@@ -56,12 +57,21 @@ static const void *connection(uintptr_t number)
 	return (const void *)number; /* NOLINT(performance-no-int-to-ptr) */
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void counts(void)
 {
 	struct holter_pool *pool = holter_pool_new("counted", 2);
-	uint64_t begin, other;
+	uint64_t begin, other, began;
 
 	turn(0);
+	began = now_ns();
 	for (uintptr_t i = 1; i <= 1000; i++) {
 		holter_pool_acquired(pool, connection(i));
 		holter_pool_released(pool, connection(i));
@@ -82,6 +92,7 @@ static void counts(void)
 	holter_pool_released(pool, connection(4711));
 	holter_pool_acquired(pool, NULL);
 	holter_pool_released(pool, NULL);
+	printf("%llu\n", (unsigned long long)(now_ns() - began));
 	holter_pool_wait_begin(pool);
 	turn(0);
 	holter_loop_wait_begin();
