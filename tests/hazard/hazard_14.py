@@ -5,11 +5,12 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
+from harness import SOAK, Fail, Recording, check, preloaded, run_cases, run_program, work_folder
 
 SECONDS = SOAK or 4
 LOCK_MS = 1.0  # what Holter's lock may cost a fork
 LONGEST_MS = 250  # of any fork, on a machine that has other things to do
+ROUNDS = 4  # what others do to the machine passes; what Holter does to a fork would show in each
 
 
 def forks(environment, *manner):
@@ -20,14 +21,18 @@ def forks(environment, *manner):
 
 def case(what, *manner):
     def run():
-        plain = forks(None)
-        with work_folder() as folder:
-            path = folder / "forks.holter"
-            observed = forks(preloaded(path, interval_ms=1), *manner)
-            check(Recording(path).samples, "Holter took no sample")
-        check(observed[1] <= plain[1] + LOCK_MS, f"of ten forks nine take {observed[1]} ms, without Holter {plain[1]} ms")
-        check(observed[3] <= LONGEST_MS, f"a fork took {observed[3]} ms")
-        return f"p50, p90, p99, longest in ms: {observed}, without Holter {plain}"
+        tried = []
+        for _ in range(1 if SOAK else ROUNDS):
+            plain = forks(None)
+            with work_folder() as folder:
+                path = folder / "forks.holter"
+                observed = forks(preloaded(path, interval_ms=1), *manner)
+                check(Recording(path).samples, "Holter took no sample")
+            tried.append(f"p50, p90, p99, longest in ms: {observed}, without Holter {plain}")
+            # Of ten forks nine, and each.
+            if observed[1] <= plain[1] + LOCK_MS and observed[3] <= LONGEST_MS:
+                return tried[-1]
+        raise Fail("forks are held up: " + "; ".join(tried))
 
     run.__doc__ = what
     return run
