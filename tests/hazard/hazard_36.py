@@ -12,14 +12,14 @@ from harness import PROGRAMS, Recording, Server, check, free_port, holter, node,
 
 SAMPLE, EVENT = 1, 7  # enum loss_kind
 OTHER = {"LD_PRELOAD": str(PROGRAMS / "36_other_kernel.so"), "OTHER_RING": "4096"}
-# 8 ms asleep, again and again; on SIGTERM it says how often.
+# 8 ms asleep, again and again from SIGUSR2 until SIGHUP; then it says how often.
 STALLS = """
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let stalls = 0;
 require("http").createServer((request, response) => response.end()).listen(Number(process.env.PORT), "127.0.0.1");
-setInterval(() => { Atomics.wait(cell, 0, 0, 8); stalls++; }, 10);
-process.on("SIGUSR2", () => { stalls = 0; });
-process.on("SIGTERM", () => { console.log(stalls); process.exit(0); });
+let timer;
+process.on("SIGUSR2", () => { timer = setInterval(() => { Atomics.wait(cell, 0, 0, 8); stalls++; }, 10); });
+process.on("SIGHUP", () => { clearInterval(timer); console.log("made", stalls); });
 """
 
 
@@ -57,16 +57,21 @@ def no_room_for_stalls():
         time.sleep(4)
         tool.send_signal(signal.SIGCONT)
         time.sleep(0.5)
+        os.kill(server.process.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while "made" not in server.printed():
+            check(time.monotonic() < deadline, f"the server says {server.printed()!r}")
+            time.sleep(0.05)
+        time.sleep(0.5)
         tool.send_signal(signal.SIGINT)
         finish(tool)
-        server.stop()
         made, recording = int(server.printed().split()[-1]), Recording(path)
         lost = recording.lost.get(EVENT, 0)
         check(lost > 50, f"lost {recording.lost}, of {made}")
         check(f"{lost} stalls or turns: too many at once" in not_observed(path), not_observed(path))
-        # Those between the last reading and the server's end are in neither, and a few are in both.
+        # Turns that a busy machine makes longer than 6 ms are in it as well, and a stall may be lost in two parts.
         known = len(recording.stalls) + lost
-        check(0.85 * made < known < 1.1 * made, f"{len(recording.stalls)} stalls and {lost} lost, of {made}")
+        check(0.95 * made < known < 1.2 * made, f"{len(recording.stalls)} stalls and {lost} lost, of {made}")
         return f"of {made} stalls {len(recording.stalls)} are recorded, {lost} counted as lost"
 
 
