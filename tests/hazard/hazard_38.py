@@ -8,12 +8,11 @@ mount namespace of the test's own, as most machines have it.
 import contextlib
 import json
 import os
-import pathlib
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from attaching import waits
 from harness import HOLTER, PROGRAMS, Skip, check, program, run_cases, without_holter, work_folder
 
 NOBODY = 65534
@@ -44,11 +43,7 @@ def ticker(*wrapper):
         raise Skip("giving capabilities needs root")
     process = subprocess.Popen([*map(str, wrapper), PROGRAMS / "ticker"], stdin=subprocess.DEVNULL, env=without_holter())
     try:
-        deadline = time.monotonic() + 10
-        while pathlib.Path(f"/proc/{process.pid}/comm").read_text() != "ticker\n" and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.1)  # it makes its loop
-        yield process.pid
+        yield waits(process.pid, "ticker")
     finally:
         process.kill()
         process.wait()

@@ -12,9 +12,9 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from attaching import waits
 from harness import HOLTER, PROGRAMS, Skip, check, program, run_cases, without_holter, work_folder
 
 NOBODY = 65534
@@ -35,7 +35,7 @@ def evil():
         shutil.copy(PROGRAMS / "ticker", binary)
         process = subprocess.Popen([binary], stdin=subprocess.DEVNULL, env=without_holter())
         try:
-            time.sleep(0.2)
+            waits(process.pid, EVIL_THREAD)
             yield process.pid, folder
         finally:
             process.kill()
@@ -102,7 +102,7 @@ def several():
     with evil() as (_, folder):
         twin = subprocess.Popen([folder / EVIL / EVIL], stdin=subprocess.DEVNULL, env=without_holter())
         try:
-            time.sleep(0.2)
+            waits(twin.pid, EVIL_THREAD)
             _, arrived = on_terminal(HOLTER, "attach", "--name", EVIL_THREAD, "-o", "/tmp/never.holter")
             check_harmless(arrived)
             _, arrived = on_terminal(HOLTER, "ps", "--all")

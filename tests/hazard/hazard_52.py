@@ -14,6 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from attaching import waits
 from harness import PROGRAMS, Skip, check, holter, run_cases, without_holter, work_folder
 
 NOBODY = 65534
@@ -46,8 +47,7 @@ def scene():
         precious.write_text(PRECIOUS)
         process = subprocess.Popen([PROGRAMS / "ticker"], stdin=subprocess.DEVNULL, env=without_holter())
         try:
-            time.sleep(0.2)
-            yield process.pid, shared, precious
+            yield waits(process.pid, "ticker"), shared, precious
             check(precious.read_text() == PRECIOUS and precious.stat().st_uid == 0, "the file is not what it was")
         finally:
             process.kill()
