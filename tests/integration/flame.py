@@ -51,6 +51,14 @@ def click(browser, name):
     browser.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
+def follow(browser, fragment):
+    """Changes the address, and waits until the page has taken notice; it must be another one than before."""
+    browser.evaluate(f"""new Promise((done) => {{
+        addEventListener('hashchange', done, {{once: true}});
+        location.hash = {json.dumps(fragment)};
+    }}).then(() => null)""")
+
+
 def names_stay_text():
     """hazard 50: names are text and never markup"""
     with page("hostile") as browser:
@@ -64,7 +72,7 @@ def names_stay_text():
         check(all(len(lines) == 3 for lines in titles), "a name has broken its line")
         # Zoomed, every label is written once more, by the script.
         for number in range(len(titles)):
-            browser.evaluate(f"location.hash = 'zoom={number}&search=<script>'")
+            follow(browser, f"zoom={number}&search=<script>")
         check(browser.evaluate("document.documentElement.dataset.owned ?? null") is None, "a name was run")
         shown = {lines[0] for lines in titles}
         for name in ("</script><script>document.documentElement.setAttribute('data-owned','1')</script>",
@@ -100,7 +108,7 @@ def searches():
         check(text(browser, "result") == "Matched: 80.0 %", f"it says {text(browser, 'result')!r}")
         check(browser.evaluate("location.hash") == "#search=HASH", "the address does not say what is sought")
         # A match within a match counts once.
-        browser.evaluate("location.hash = 'search=server.js'")
+        follow(browser, "search=server.js")
         check(text(browser, "result") == "Matched: 100.0 %", f"it says {text(browser, 'result')!r}")
         browser.evaluate("document.getElementById('reset').click()")
         check(text(browser, "result") == "" and not frame(browser, "hash")["match"], "a reset leaves matches behind")
@@ -127,7 +135,7 @@ def opens_where_the_address_says():
         check(not frame(browser, "renew")["shown"], "the zoom is lost")
         check(frame(browser, "parse")["match"], "the search is lost")
         check(text(browser, "result") == "Matched: 19.8 %", f"it says {text(browser, 'result')!r}")
-        browser.evaluate("location.hash = 'zoom=99999'")
+        follow(browser, "zoom=99999")
         check(frame(browser, "renew")["shown"], "an address that leads nowhere does not show the whole")
 
 
