@@ -100,8 +100,12 @@ def recorded():
     with work_folder() as folder:
         under = [HOLTER, "run", "--dir", folder, "--", PATIENT]
         with patient(*under, "blocks") as pid:
+            deadline = time.monotonic() + 20
+            while not (found := list(folder.glob("[!.]*.holter"))):  # Holter's own thread opens it
+                check(time.monotonic() < deadline, "there is no recording")
+                time.sleep(0.01)
             checks = doctor("-p", pid)
-            says(checks, "preloaded", "ok", None, "records to " + str(next(folder.glob("[!.]*.holter"))))
+            says(checks, "preloaded", "ok", None, f"records to {found[0]}")
             says(checks, "signals", "limited", "signal-blocked", "SIGURG")
         with patient(*under, "plain") as pid:
             checks = doctor("-p", pid)
