@@ -32,7 +32,7 @@ static bool take_ms(const char *name, const char *value, uint64_t *ret_ns)
 	unsigned long ms = strtoul(value, &end, 10);
 
 	if (end == value || *end || ms == 0 || ms > MS_MAX) {
-		complain("--%s wants milliseconds from 1 to %d, not '%s'", name, MS_MAX, value);
+		complain("--%s needs milliseconds from 1 to %d, not '%s'", name, MS_MAX, value);
 		return false;
 	}
 	*ret_ns = ms * ms_ns;
@@ -63,7 +63,7 @@ static bool take_duration(const char *value, uint64_t *ret_ns)
 		*ret_ns = (uint64_t)ns;
 		return true;
 	}
-	complain("--duration wants a time such as 500ms, 30s, 5m or 1h, not '%s'", value);
+	complain("--duration needs a time such as 500ms, 30s, 5m or 1h, not '%s'", value);
 	return false;
 }
 
@@ -74,7 +74,7 @@ static bool take_method(const char *value, enum attach_method *ret)
 	else if (strcmp(value, "poll") == 0)
 		*ret = ATTACH_POLL;
 	else
-		complain("--method wants ebpf or poll, not '%s'", value);
+		complain("--method needs ebpf or poll, not '%s'", value);
 	return *ret != ATTACH_BEST;
 }
 

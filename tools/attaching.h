@@ -33,12 +33,12 @@ enum attaching_option {
 	[ATTACHING_PID] = {"pid", 'p', "PID", "the process"},                                      \
 	[ATTACHING_PORT] = {"port", 0, "PORT", "the process that listens on this TCP port"},       \
 	[ATTACHING_NAME] = {"name", 0, "NAME",                                                     \
-		"the process whose program or script is so called"},                               \
+		"the process with this name, or whose program or script has it"},                  \
 	[ATTACHING_DURATION] = {"duration", 'd', "TIME", "how long to watch (30s, 5m)"},           \
 	[ATTACHING_CHILDREN] = {"children", 0, NULL,                                               \
-		"watch the processes that it has started or will, too"},                           \
+		"watch its child processes as well, and theirs"},                                  \
 	[ATTACHING_METHOD] = {"method", 0, "NAME",                                                 \
-		"ebpf, or poll, which needs less and sees less (the best that works)"},            \
+		"ebpf, or poll, which needs less and sees less (ebpf if it works)"},               \
 	[ATTACHING_THRESHOLD] = {"threshold", 't', "MS",                                           \
 		"a turn of the loop that takes longer is a stall (50)"},                           \
 	[ATTACHING_INTERVAL] = {                                                                   \

@@ -61,7 +61,7 @@ static enum exit_status take(const struct process *process, struct chosen *ret)
 
 	if (process->hidden)
 		return fail(ret, STATUS_PERMISSION,
-			"process %d (%s) may not be looked at: run as root, or with %s",
+			"process %d (%s) may not be inspected: run as root, or with %s",
 			(int)process->pid, process->name, processes_want(wanted, sizeof(wanted)));
 	ret->pid = process->pid;
 	ret->start = process->start;
@@ -127,7 +127,7 @@ static enum exit_status choose_by_pid(const char *text, struct chosen *ret)
 	int result;
 
 	if (!parse_number(text, INT_MAX, &pid))
-		return fail(ret, STATUS_USAGE, "'%s' is no process id", text);
+		return fail(ret, STATUS_USAGE, "'%s' is not a process id", text);
 	if (pid == getpid())
 		return fail(ret, STATUS_USAGE, "%ld is this very process", pid);
 	if (procfs_stat((pid_t)pid, &stat) < 0 ||
@@ -141,8 +141,9 @@ static enum exit_status choose_by_pid(const char *text, struct chosen *ret)
 		return fail(ret, STATUS_USAGE, "%ld is a thread of the kernel", pid);
 	if (stat.state == 'Z' || stat.state == 'X')
 		return fail(ret, STATUS_GONE,
-			"process %ld (%s) has ended; its parent %d has not taken notice yet", pid,
-			stat.name, (int)stat.parent);
+			"process %ld (%s) has ended: it is a zombie that its parent %d has not "
+			"waited for",
+			pid, stat.name, (int)stat.parent);
 	result = process_look((pid_t)pid, PROCESSES_QUICK, &process);
 	if (result == -ESRCH)
 		answer = fail(ret, STATUS_GONE, "process %ld has ended", pid);
@@ -222,10 +223,10 @@ static enum exit_status choose_among(const struct processes *processes,
 	list(candidates, listed, sizeof(listed));
 	if (parent)
 		return fail(ret, STATUS_USAGE,
-			"%s means %zu processes: %s: choose one by -p PID, or all by -p %d "
+			"%s matches %zu processes: %s: choose one by -p PID, or all by -p %d "
 			"--children",
 			what, candidates->count, listed, (int)parent->pid);
-	return fail(ret, STATUS_USAGE, "%s means %zu processes: %s: choose one by -p PID", what,
+	return fail(ret, STATUS_USAGE, "%s matches %zu processes: %s: choose one by -p PID", what,
 		candidates->count, listed);
 }
 
@@ -305,20 +306,21 @@ static enum exit_status explain_silence(const struct processes *processes,
 	listeners_done(&listeners);
 	if (processes->hidden && somebody)
 		return fail(ret, STATUS_PERMISSION,
-			"who listens on port %u may not be looked at: run as root, or with %s",
+			"the process that listens on port %u may not be inspected: run as root, or "
+			"with %s",
 			port, processes_want(wanted, sizeof(wanted)));
 	if (somebody)
 		return fail(ret, STATUS_GONE,
-			"port %u is listened on by a process of another pid namespace: run holter "
-			"there or outside of it",
+			"a process of another pid namespace listens on port %u: run holter there "
+			"or outside of it",
 			port);
 	if (processes->hidden)
 		return fail(ret, STATUS_GONE,
-			"nothing listens on port %u here, and %zu processes could not be asked: "
+			"nothing listens on port %u here, and %zu processes may not be inspected: "
 			"run as root to see into containers",
 			port, processes->hidden);
-	return fail(ret, STATUS_GONE, "nothing listens on port %u: 'holter ps' lists what there is",
-		port);
+	return fail(
+		ret, STATUS_GONE, "nothing listens on port %u: 'holter ps' lists what does", port);
 }
 
 static enum exit_status choose_by_port(
@@ -331,7 +333,7 @@ static enum exit_status choose_by_port(
 	long number;
 
 	if (!parse_number(choice->port, UINT16_MAX, &number))
-		return fail(ret, STATUS_USAGE, "'%s' is no port", choice->port);
+		return fail(ret, STATUS_USAGE, "'%s' is not a port", choice->port);
 	port = (uint16_t)number;
 	if (collect(processes, &candidates, listens_on, &port) < 0)
 		return fail_by_errno(ret, -ENOMEM);
@@ -367,13 +369,12 @@ static enum exit_status choose_by_name(
 		answer = choose_among(processes, &candidates, choice, what, ret);
 	else if (processes->hidden)
 		answer = fail(ret, STATUS_GONE,
-			"nothing that may be looked at is called %s, and %zu processes could not "
-			"be asked: run as root to see them",
+			"no process that may be inspected is called %s, and %zu may not: run as "
+			"root to see them",
 			choice->name, processes->hidden);
 	else
 		answer = fail(ret, STATUS_GONE,
-			"nothing is called %s: 'holter ps --all' lists what there is",
-			choice->name);
+			"no process is called %s: 'holter ps --all' lists the names", choice->name);
 	free(candidates.entries);
 	return answer;
 }
@@ -387,8 +388,8 @@ enum exit_status choose_target(const struct choice *choice, struct chosen *ret)
 	*ret = (struct chosen){0};
 	if (!choice->pid + !choice->port + !choice->name != 2)
 		return fail(ret, STATUS_USAGE,
-			"wants one of -p PID, --port PORT and --name NAME: 'holter ps' lists what "
-			"there is");
+			"one of -p PID, --port PORT and --name NAME is needed: 'holter ps' lists "
+			"what runs");
 	if (choice->pid)
 		return choose_by_pid(choice->pid, ret);
 	result = processes_load(&processes, PROCESSES_THOROUGH);

@@ -40,8 +40,8 @@ static int run(const struct command *command, int argc, char **argv)
 	if (option == -2)
 		return STATUS_USAGE;
 	if (optind != argc || !output) {
-		complain("attach: wants a process (-p) and a file (-o), and nothing else: try "
-			 "'holter help attach'");
+		complain("attach: %s: try 'holter help attach'",
+			output ? "takes no operand" : "a file for the recording (-o) is needed");
 		return STATUS_USAGE;
 	}
 	status = attaching_choose(&attaching, "attach");
@@ -62,13 +62,14 @@ const struct command command_attach = {
 	.name = "attach",
 	.summary = "record a running process from outside, without touching it",
 	.usage = "-p PID | --port PORT | --name NAME [OPTION...] -o FILE",
-	.details = "Watches the event loops of a running process by eBPF, or by looks at /proc "
-		   "(--method=poll), and writes the\n"
-		   "same recording that the preload library writes. Nothing is injected, the "
-		   "process is never stopped, and nothing "
-		   "stays behind. Ends when\n"
-		   "the time is over, when the process ends, or by Ctrl-C; what was recorded by "
-		   "then is in FILE.",
+	.details =
+		"Watches the event loops of a running process by eBPF, or by polling /proc "
+		"(--method=poll), and writes\n"
+		"the same recording that the preload library writes. Nothing is injected, the "
+		"process is never stopped,\n"
+		"and nothing stays behind. Ends when the time is over, when the process ends, or "
+		"by Ctrl-C; what was\n"
+		"recorded by then is in FILE.",
 	.examples = "  sudo holter attach -p 4711 -d 30s -o shop.holter\n"
 		    "  sudo holter attach --port 3000 -d 5m -o shop.holter\n"
 		    "  holter diagnose shop.holter",

@@ -163,9 +163,8 @@ static void prefer_relative(
 		worst = family.paths[i];
 	}
 	if (worst) {
-		complain(
-			"diagnose: nothing is wrong in %s itself; this is %s, of a process that it "
-			"started",
+		complain("diagnose: nothing is wrong in %s itself; this is %s, the recording of a "
+			 "process that it started",
 			path, worst);
 		recording_free(own.recording);
 	}
@@ -247,12 +246,12 @@ static int run(const struct command *command, int argc, char **argv)
 	if (take_options(command, argc, argv, &request) != STATUS_OK)
 		return STATUS_USAGE;
 	if (request.attaching.options.children && !request.output) {
-		complain("diagnose: --children makes a recording of each: keep them with -o, and "
-			 "diagnose those of the children (FILE.PID) afterwards");
+		complain("diagnose: --children makes a recording of each child: keep them with -o, "
+			 "and diagnose those (FILE.PID) afterwards");
 		return STATUS_USAGE;
 	}
 	if (optind + !request.is_live != argc) {
-		complain("diagnose: wants one recording, or a process (-p): try 'holter help "
+		complain("diagnose: one recording or one process (-p) is needed: try 'holter help "
 			 "diagnose'");
 		return STATUS_USAGE;
 	}
@@ -263,7 +262,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_diagnose = {
 	.name = "diagnose",
 	.summary = "say what was wrong, and which function is to blame",
-	.usage = "[OPTION...] FILE | -p PID [-d TIME] [OPTION...]",
+	.usage = "[OPTION...] FILE | -p PID | --port PORT | --name NAME",
 	.details =
 		"Reads a recording and prints its findings, worst first: cause, culprit with "
 		"file and line, and\n"
@@ -274,8 +273,8 @@ const struct command command_diagnose = {
 		"FILE, the worst of those is shown.\n"
 		"With -p, --port or --name it watches a running process first, for ten seconds "
 		"or as -d says, as\n"
-		"'holter attach' does; Ctrl-C ends that early, and the verdict is on what there "
-		"is.",
+		"'holter attach' does; Ctrl-C ends that early, with a verdict on what was "
+		"recorded by then.",
 	.examples = "  holter diagnose shop.holter\n"
 		    "  sudo holter diagnose -p $(pidof node) -d 5s\n"
 		    "  holter diagnose --json --exit-code shop.holter",

@@ -19,7 +19,7 @@
 enum { OPTION_PID, OPTION_LIMITS, OPTION_JSON, OPTION_MARKDOWN };
 
 static const struct command_option options[] = {
-	[OPTION_PID] = {"pid", 'p', "PID", "look at this process as well"},
+	[OPTION_PID] = {"pid", 'p', "PID", "inspect this process as well"},
 	[OPTION_LIMITS] = {"limits", 0, NULL, "list all that Holter cannot see, and why"},
 	[OPTION_JSON] = {"json", 0, NULL, "print one JSON object"},
 	[OPTION_MARKDOWN] = {"markdown", 0, NULL,
@@ -91,7 +91,7 @@ static int parse_pid(const char *text, pid_t *ret)
 	errno = 0;
 	pid = strtol(text, &end, 10);
 	if (errno || end == text || *end || pid <= 0 || pid != (pid_t)pid) {
-		complain("doctor: '%s' is no process id", text);
+		complain("doctor: '%s' is not a process id", text);
 		return STATUS_USAGE;
 	}
 	if (kill((pid_t)pid, 0) < 0 && errno == ESRCH) {
@@ -136,7 +136,7 @@ static int parse(const struct command *command, int argc, char **argv, struct re
 	if (option == -2)
 		return STATUS_USAGE;
 	if (optind != argc) {
-		complain("doctor: wants no operand; a process is named by -p: try 'holter help "
+		complain("doctor: takes no operand; a process is named by -p: try 'holter help "
 			 "doctor'");
 		return STATUS_USAGE;
 	}
@@ -181,11 +181,11 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_doctor = {
 	.name = "doctor",
-	.summary = "what can be observed here, what cannot, and why",
+	.summary = "say what can be observed here, what cannot, and why",
 	.usage = "[-p PID] [--json] | --limits [--json | --markdown]",
 	.details = "Tries what recording and attaching need, and says for each whether it works "
 		   "(ok), works in part\n"
-		   "(limited) or not at all (no), why, and what to do. With -p it looks at a "
+		   "(limited) or not at all (no), why, and what to do. With -p it inspects a "
 		   "running process as well,\n"
 		   "changes nothing in it, and names the limits that apply to it.",
 	.examples = "  holter doctor\n"

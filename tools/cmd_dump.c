@@ -21,7 +21,7 @@ static int run(const struct command *command, int argc, char **argv)
 	if (command_next_option(command, argc, argv, &value) != -1)
 		return STATUS_USAGE;
 	if (optind + 1 != argc) {
-		complain("dump: wants one recording: try 'holter help dump'");
+		complain("dump: one recording is needed: try 'holter help dump'");
 		return STATUS_USAGE;
 	}
 	error = recording_dump(stdout, argv[optind]);

@@ -19,7 +19,7 @@ static const struct command_option options[] = {
 	[OPTION_OF] = {"of", 0, "WHAT",
 		"stall: all time of the stalls (the default); block: asleep; cpu: on a CPU"},
 	[OPTION_OUTPUT] = {"output", 'o', "FILE",
-		"write there; - is standard output; without it, RECORDING.svg"},
+		"write to FILE, - for standard output (the recording's name with .svg)"},
 	[OPTION_TITLE] = {"title", 0, "TEXT", "a heading of your own"},
 	[OPTION_SYMBOLS] = {"symbols", 0, "DIR",
 		"look for executables and libraries below DIR first"},
@@ -130,7 +130,7 @@ static int run(const struct command *command, int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc) {
-		complain("flame: wants one recording: try 'holter help flame'");
+		complain("flame: one recording is needed: try 'holter help flame'");
 		return STATUS_USAGE;
 	}
 	status = load_recording(&recording, argv[optind], &load);
@@ -155,8 +155,9 @@ const struct command command_flame = {
 	.usage = "[OPTION...] FILE",
 	.details = "Writes one SVG file that any browser and most viewers show. In a browser: "
 		   "click to zoom, / to search,\n"
-		   "arrows and Enter to walk, Escape to start again. Width is time; the title says "
-		   "of what.",
+		   "arrows and Enter to move and zoom, Escape to show everything again. Width is "
+		   "time; the title says of\n"
+		   "what.",
 	.examples = "  holter flame shop.holter -o shop.svg\n"
 		    "  holter flame shop.holter --of block -o - > block.svg",
 	.options = options,

@@ -19,7 +19,7 @@
 #include "render.h"
 
 static const struct command_option options[] = {
-	{"all", 'a', NULL, "whatever waits for events, shells and the like included"},
+	{"all", 'a', NULL, "every process that waits for events, shells and the like included"},
 	{"json", 0, NULL, "print one JSON object"},
 	{NULL, 0, NULL, NULL},
 };
@@ -349,7 +349,7 @@ static int print(const struct command *command, bool all, bool as_json)
 		complain("%s: /proc cannot be read: %s", command->name, strerror(-result));
 	} else if (processes.hidden && !as_json) {
 		fflush(stdout);
-		complain("%s: %zu processes may not be looked at: run as root, or with %s, to see "
+		complain("%s: %zu processes may not be inspected: run as root, or with %s, to see "
 			 "them",
 			command->name, processes.hidden, processes_want(wanted, sizeof(wanted)));
 	}
@@ -371,7 +371,7 @@ static int run(const struct command *command, int argc, char **argv)
 	if (option == -2)
 		return STATUS_USAGE;
 	if (optind != argc) {
-		complain("ps: wants no operand: try 'holter help ps'");
+		complain("ps: takes no operand: try 'holter help ps'");
 		return STATUS_USAGE;
 	}
 	return print(command, all, as_json);
@@ -382,12 +382,12 @@ const struct command command_ps = {
 	.summary = "list the processes that have an event loop",
 	.usage = "[--all] [--json]",
 	.details = "A process is listed if one of its threads waits for events at this moment, by "
-		   "epoll, or "
-		   "by poll or\n"
-		   "select where the process listens on a socket. A runtime that is only guessed "
-		   "from the "
-		   "program's name\n"
-		   "bears a question mark; PID is what -p takes. Nothing is done to the processes.",
+		   "epoll, or by poll or\n"
+		   "select where the process listens on a socket; or if its loop is busy. PID is "
+		   "what -p takes. A question\n"
+		   "mark stands behind a runtime that is only guessed from the program's name. The "
+		   "processes are not\n"
+		   "touched.",
 	.examples = "  holter ps\n"
 		    "  sudo holter ps --json",
 	.options = options,

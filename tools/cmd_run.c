@@ -4,8 +4,10 @@
  * (execve), so that pid, signals and exit status are the server's own. Whatever is wrong with the
  * recording is said in one line, and the server runs on without it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +18,64 @@
 #include "library.h"
 #include "target.h"
 
+enum {
+	OPTION_OUTPUT,
+	OPTION_DIR,
+	OPTION_THRESHOLD,
+	OPTION_INTERVAL,
+	OPTION_MAX_SIZE,
+	OPTION_NO_SIGNALS,
+};
+
 static const struct command_option options[] = {
-	{"output", 'o', "FILE",
+	[OPTION_OUTPUT] = {"output", 'o', "FILE",
 		"write the recording to FILE (a recording that is there is replaced)"},
-	{"dir", 'd', "DIR", "write recordings to DIR as HOST-START-PID.holter"},
-	{"threshold", 't', "MS", "a turn of the loop that takes longer is a stall (50)"},
-	{"interval", 'i', "MS", "time between samples of one stall, at first (10)"},
-	{"max-size", 's', "SIZE", "size of a recording, both halves together (64M)"},
-	{"no-signals", 0, NULL, "send no signal: only sleeping threads are sampled"},
+	[OPTION_DIR] = {"dir", 'd', "DIR", "write recordings to DIR as HOST-START-PID.holter"},
+	[OPTION_THRESHOLD] = {"threshold", 't', "MS",
+		"a turn of the loop that takes longer is a stall (50)"},
+	[OPTION_INTERVAL] = {"interval", 'i', "MS",
+		"time between samples of one stall, at first (10)"},
+	[OPTION_MAX_SIZE] = {"max-size", 's', "SIZE",
+		"size of a recording, both halves together (64M)"},
+	[OPTION_NO_SIGNALS] = {"no-signals", 0, NULL,
+		"send no signal: only sleeping threads are sampled"},
 	{0},
 };
 
-/* The variable of each option, in the same order. */
 static const char *const variables[] = {
-	"HOLTER_OUT",
-	"HOLTER_DIR",
-	"HOLTER_THRESHOLD_MS",
-	"HOLTER_INTERVAL_MS",
-	"HOLTER_MAX_SIZE",
-	"HOLTER_NO_SIGNALS",
+	[OPTION_OUTPUT] = "HOLTER_OUT",
+	[OPTION_DIR] = "HOLTER_DIR",
+	[OPTION_THRESHOLD] = "HOLTER_THRESHOLD_MS",
+	[OPTION_INTERVAL] = "HOLTER_INTERVAL_MS",
+	[OPTION_MAX_SIZE] = "HOLTER_MAX_SIZE",
+	[OPTION_NO_SIGNALS] = "HOLTER_NO_SIGNALS",
 };
+
+/* What the library takes (src/preload/settings.c). */
+enum { MS_MAX = 3600000, SIZE_LEAST = 256 << 10 };
+static const uint64_t SIZE_MOST = UINT64_C(1) << 50;
+
+static bool is_ms(const char *value)
+{
+	char *end;
+	unsigned long ms = strtoul(value, &end, 10);
+
+	return isdigit((unsigned char)*value) && !*end && ms >= 1 && ms <= MS_MAX;
+}
+
+static bool is_size(const char *value)
+{
+	static const char units[] = "KMG";
+	char *end;
+	uint64_t size = strtoull(value, &end, 10);
+	const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+
+	if (!isdigit((unsigned char)*value) || (*end && (!unit || end[1])))
+		return false;
+	if (unit && __builtin_mul_overflow(size, UINT64_C(1) << 10 * (unit - units + 1), &size))
+		return false;
+	return size >= SIZE_LEAST && size <= SIZE_MOST;
+}
 
 /* Reads the options into the environment. Returns an exit status, or -1 to go on. */
 static int take_options(const struct command *command, int argc, char **argv)
@@ -45,25 +85,19 @@ static int take_options(const struct command *command, int argc, char **argv)
 
 	while ((option = command_next_option(command, argc, argv, &value)) >= 0) {
 		/* A server may change its folder: its recording must not move with it. */
-		char *path = option < 2 ? destination_absolute(value) : NULL;
-		char *end;
+		char *path = option == OPTION_OUTPUT || option == OPTION_DIR
+				     ? destination_absolute(value)
+				     : NULL;
 
-		if (option == 2 || option == 3) {
-			unsigned long ms = strtoul(value, &end, 10);
-
-			if (*end || end == value || !ms || ms > 3600000) {
-				complain("--%s wants milliseconds from 1 to 3600000, not '%s'",
-					options[option].name, value);
-				return STATUS_USAGE;
-			}
-		} else if (option == 4) {
-			unsigned long long size = strtoull(value, &end, 10);
-
-			if (end == value || !size ||
-				(*end && (!strchr("KMGkmg", *end) || end[1]))) {
-				complain("--max-size wants a size such as 64M, not '%s'", value);
-				return STATUS_USAGE;
-			}
+		if ((option == OPTION_THRESHOLD || option == OPTION_INTERVAL) && !is_ms(value)) {
+			complain("--%s needs milliseconds from 1 to %d, not '%s'",
+				options[option].name, MS_MAX, value);
+			return STATUS_USAGE;
+		}
+		if (option == OPTION_MAX_SIZE && !is_size(value)) {
+			complain("--max-size needs a size such as 64M, from 256K on, not '%s'",
+				value);
+			return STATUS_USAGE;
 		}
 		setenv(variables[option], path ? path : value ? value : "1", 1);
 		free(path);
@@ -119,15 +153,16 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_run = {
 	.name = "run",
 	.summary = "start a server and record it",
-	.usage = "[OPTION]... -- PROGRAM [ARGUMENT]...",
+	.usage = "[OPTION...] -- PROGRAM [ARGUMENT...]",
 	.details = "Starts PROGRAM with Holter's preload library. The process becomes PROGRAM: "
 		   "pid, signals and exit\n"
 		   "status are its own. Without -o the recording goes to HOLTER_DIR, else "
 		   "$XDG_STATE_HOME/holter, else a\n"
 		   "private folder under the system's temporary folder. If nothing can be "
 		   "recorded, one line says why\n"
-		   "and PROGRAM runs all the same. Child processes are recorded on their own once "
-		   "they listen or loop.",
+		   "and PROGRAM runs all the same. Child processes have recordings of their own "
+		   "(FILE.PID) once they wait\n"
+		   "in a loop.",
 	.examples = "  holter run -o server.holter -- node server.js\n"
 		    "  holter run --threshold 20 -- redis-server --port 6379\n"
 		    "  holter diagnose server.holter",

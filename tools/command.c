@@ -75,8 +75,8 @@ int command_next_option(
 		char letter[] = {'-', (char)optopt, '\0'};
 
 		complain("%s: %s %s: try 'holter help %s'", command->name,
+			value == ':' ? "no value is given for" : "unknown option",
 			is_short ? letter : argv[optind - 1 > word ? optind - 1 : word],
-			value == ':' ? "wants a value" : "is no option of this command",
 			command->name);
 		return -2;
 	}

@@ -50,7 +50,7 @@ void doctor_denied(struct doctor_answer *ret, const char *what)
 	doctor_trouble(ret, DOCTOR_LIMITED,
 		geteuid() == 0 ? "needs the capability CAP_SYS_PTRACE over it"
 			       : "ask again as its user, or with sudo (CAP_SYS_PTRACE)",
-		"%s may not be looked at", what);
+		"%s may not be inspected", what);
 	ret->denied = true;
 }
 

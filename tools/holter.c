@@ -42,7 +42,7 @@ static void print_overview(FILE *out)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("  help       what a command does, and its options: holter help COMMAND\n\n"
 	      "Exit status: 0; 1 with diagnose --exit-code if something was found; 2 usage;\n"
-	      "3 no permission; 4 the target is gone; 5 anything else.\n",
+	      "3 a permission is missing; 4 there is no such process; 5 anything else.\n",
 		out);
 }
 

@@ -65,8 +65,7 @@ static const char *how_long(const struct stall_figures *figures, struct recordin
 		return written(
 			recording, "%s of the time", percent(figures->lost_share, recording));
 	if (figures->unfinished_ms > 0)
-		return written(recording,
-			"for %s%.1f s and had not let go when the recording ended",
+		return written(recording, "for %s%.1f s and still held it when the recording ended",
 			figures->since_attach ? "at least " : "", figures->max_ms / MS_PER_S);
 	if (figures->max_ms < MS_PER_S)
 		return written(recording, "once, for %.0f ms", figures->max_ms);

@@ -189,7 +189,7 @@ static int leave_out(const struct source *source, bool *left_out, size_t part, c
 		return -ENOTSUP;
 	}
 	if (!is_left_out(left_out, part))
-		complain(source, "out of sight: %s (%s for it)", parts[part].lacks, why);
+		complain(source, "cannot be seen here: %s (%s for it)", parts[part].lacks, why);
 	left_out[part] = true;
 	return 0;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hazard 37: another kernel has other tracepoints, other types, and another verifier.
 
-What it lacks or refuses is left out singly: the tool names what is out of sight for that, and the rest works. Which kernels
+Each part that it lacks or refuses is left out by itself: the tool names what cannot be seen for that, and the rest works. Which kernels
 were really tried is said in LIMITS.md; this one is made to look like others here (36_other_kernel.c).
 """
 import os
@@ -13,7 +13,7 @@ from attaching import attach, begin, finish, wants_root
 from harness import PROGRAMS, Server, check, diagnose, free_port, holter, run_cases, severe, work_folder
 
 LIBRARY = {"LD_PRELOAD": str(PROGRAMS / "36_other_kernel.so")}
-# What is refused or not there, and what is out of sight for that; the server waits by epoll_wait.
+# What is refused or not there, and what cannot be seen for that; the server waits by epoll_wait.
 REFUSED = {"enter_poll": "by poll", "enter_ppoll": "by ppoll", "exit_select": "by select", "on_fork": "children of the process",
            "on_exec": "another program", "seed": "going on before"}
 LACKING = {"syscalls/sys_enter_epoll_pwait2": "by epoll_pwait2", "syscalls/sys_exit_ppoll": "by ppoll"}
@@ -28,7 +28,7 @@ def without(variable, names):
             path = folder / f"{name.replace('/', '-')}.holter"
             said = attach(server.process.pid, path, "2500ms", "--method", "ebpf", "--children",
                           environment={**LIBRARY, variable: name})
-            lines = [line for line in said.splitlines() if "out of sight" in line]
+            lines = [line for line in said.splitlines() if "cannot be seen here" in line]
             check(len(lines) == 1 and sight in lines[0], f"without {name}: says {said!r}")
             check(sight in holter("diagnose", path).stdout.partition("Not observed")[2], f"the recording without {name} is silent")
             found = diagnose(path)["findings"]

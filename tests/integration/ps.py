@@ -258,7 +258,11 @@ def cgroup(name):
                 yield folder
                 return
         finally:
-            folder.rmdir()
+            deadline = time.monotonic() + 10
+            while folder.exists() and time.monotonic() < deadline:
+                with contextlib.suppress(OSError):  # what ran in it may be on its way out
+                    folder.rmdir()
+                time.sleep(0.02)
     raise Skip("no control group can be made here")
 
 
@@ -373,7 +377,7 @@ def without_rights():
     check(process["runtime"].startswith("python 3."), f"the runtime is {process['runtime']}")
     check(answer["not_looked_at"]["count"] > 0 and answer["not_looked_at"]["why"] == "permission", f"{answer['not_looked_at']}")
     lines = done.stderr.splitlines()
-    check(len(lines) == 1 and "processes may not be looked at" in lines[0] and "CAP_SYS_PTRACE" in lines[0], f"it says {lines}")
+    check(len(lines) == 1 and "processes may not be inspected" in lines[0] and "CAP_SYS_PTRACE" in lines[0], f"it says {lines}")
     return lines[0]
 
 

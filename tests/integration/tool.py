@@ -61,6 +61,10 @@ def refuses():
     complains(holter("diagnose", "-z", "file"), 2, "-z")
     complains(holter("flame", "file", "-o"), 2, "-o")
     complains(holter("flame", "--of", "tea", "file"), 2, "tea", "stall")
+    for size in ("100", "64X", "M", "-1M", "99999999999G"):
+        complains(holter("run", "--max-size", size, "--", "true"), 2, size, "256K")
+    for time in ("0", "5ms", "-1", "3600001"):
+        complains(holter("run", "--threshold", time, "--", "true"), 2, time, "milliseconds")
     complains(holter("help", "diagnos"), 2)
     complains(holter("evil\x1b[2J\u202e"), 2, "\\x1b[2J\\u{202e}")
 

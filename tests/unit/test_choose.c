@@ -143,12 +143,12 @@ START_TEST(wrong_choices)
 	for (size_t i = 0; i < sizeof(no_pids) / sizeof(*no_pids); i++) {
 		ck_assert_int_eq(
 			choose_target(&(struct choice){.pid = no_pids[i]}, &chosen), STATUS_USAGE);
-		check_said("is no process id");
+		check_said("is not a process id");
 	}
 	for (size_t i = 0; i < sizeof(no_ports) / sizeof(*no_ports); i++) {
 		ck_assert_int_eq(choose_target(&(struct choice){.port = no_ports[i]}, &chosen),
 			STATUS_USAGE);
-		check_said("is no port");
+		check_said("is not a port");
 	}
 	ck_assert_int_eq(choose_target(&(struct choice){0}, &chosen), STATUS_USAGE);
 	ck_assert_int_eq(
@@ -156,7 +156,7 @@ START_TEST(wrong_choices)
 	ck_assert_int_eq(
 		choose_target(&(struct choice){.pid = "1", .port = "80", .name = "x"}, &chosen),
 		STATUS_USAGE);
-	check_said("wants one of");
+	check_said("one of -p PID");
 }
 END_TEST
 
@@ -323,7 +323,7 @@ START_TEST(master_and_workers)
 	other = start(wait_for_events);
 	close(fd);
 	ck_assert_int_eq(by_port(port, false), STATUS_USAGE);
-	check_said("means 3 processes: ");
+	check_said("matches 3 processes: ");
 	check_lists(master);
 	check_lists(worker);
 	check_lists(other);
@@ -378,7 +378,7 @@ START_TEST(parent_and_children)
 	close(open_port(&shared_port)); /* a port that is free */
 	parent = start(have_children);
 	ck_assert_int_eq(by_port(shared_port, false), STATUS_USAGE);
-	check_said("means 4 processes");
+	check_said("matches 4 processes");
 	snprintf(words, sizeof(words), "all by -p %d --children", (int)parent);
 	check_said(words);
 	ck_assert_int_eq(by_port(shared_port, true), STATUS_OK);
@@ -430,7 +430,7 @@ START_TEST(name)
 
 	snprintf(made_name, sizeof(made_name), "h\x1b[1m%d", (int)getpid());
 	ck_assert_int_eq(by_name(made_name), STATUS_GONE);
-	check_said("nothing is called");
+	check_said("no process is called");
 	first = start(bear_name);
 	ck_assert_int_eq(by_name(made_name), STATUS_OK);
 	ck_assert_int_eq(chosen.pid, first);
@@ -476,7 +476,7 @@ START_TEST(port_without_rights)
 	close(fd);
 	ck_assert_int_eq(seteuid(65534), 0); /* by its real user id it may still kill */
 	ck_assert_int_eq(by_port(port, false), STATUS_PERMISSION);
-	check_said("may not be looked at");
+	check_said("may not be inspected");
 }
 END_TEST
 
