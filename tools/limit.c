@@ -9,38 +9,39 @@ const struct limit limits[LIMITS] = {
 	[LIMIT_MUSL] = {"musl", MODE_PRELOADING, "Programs that run on musl (Alpine).",
 		"libholter.so is made for glibc, and musl's loader cannot load it.",
 		"use a glibc build of it, or attach to it", "program"},
-	[LIMIT_FOREIGN] = {"foreign-program", MODES_ALL, "Programs that are not for 64-bit x86-64.",
-		"Registers, calls and signal frames of x86-64 are the only ones that Holter knows.",
+	[LIMIT_FOREIGN] = {"foreign-program", MODES_ALL,
+		"Programs that are not built for 64-bit x86-64.",
+		"Holter knows the registers, calling convention and signal frames of x86-64 only.",
 		"use its x86-64 build", "architecture"},
 	[LIMIT_PRIVILEGED] = {"gains-privilege", MODE_PRELOADING,
 		"Programs that gain privilege when they start: setuid, setgid, file capabilities.",
-		"For these the loader ignores LD_PRELOAD.", "start it as the user that it becomes",
+		"The loader ignores LD_PRELOAD for them.", "start it as the user that it becomes",
 		"privilege"},
 	[LIMIT_NOT_PRELOADED] = {"not-preloaded", MODE_PRELOADING,
 		"Processes that were started without the library.",
 		"Nothing is ever injected into a running process.",
 		"restart it with: holter run -- PROGRAM", "preloaded"},
 	[LIMIT_KEPT_OUT] = {"kept-out", MODE_PRELOADING,
-		"Programs that start while a file keeps Holter out.",
-		"/etc/holter/disable and `disable` in the folder of recordings are there for that.",
+		"Programs that start while a file switches Holter off.",
+		"/etc/holter/disable, or `disable` in the folder of recordings, is there for that.",
 		"remove the file", "kept out"},
 	[LIMIT_NO_LOOP] = {"no-loop", MODES_ALL,
 		"Programs that do not wait for events, such as a server with a thread for each "
 		"connection.",
-		"A stall is a long time between two waits on one descriptor: without waits there "
-		"are no turns.",
+		"A stall is a long time between two waits for events: without waits there are no "
+		"turns.",
 		"mark the loop with holter/holter.h where it waits by other means", "event loop"},
 	[LIMIT_IO_URING] = {"io-uring", MODES_ALL,
 		"Waits by io_uring, and what the kernel does for requests in its rings.",
-		"The process enters the kernel without a call that is watched, or not at all.",
+		"Such waits and requests use system calls that are not watched, or none at all.",
 		"mark the loop with holter/holter.h, or switch io_uring off (Node: "
 		"UV_USE_IO_URING=0)",
 		"io_uring"},
 	[LIMIT_RAW_CALLS] = {"raw-system-calls", MODE_PRELOADING,
 		"Waits by system calls that the program makes without libc's functions.",
 		"The library sees calls of functions, not of the kernel.",
-		"mark the loop with holter/holter.h, or attach to it, where the kernel itself "
-		"tells",
+		"mark the loop with holter/holter.h, or attach to it, since the kernel sees every "
+		"call",
 		NULL},
 	[LIMIT_GO] = {"go", MODES_ALL, "Stalls in Go programs.",
 		"Go makes its system calls itself and moves its tasks between threads: no thread "
@@ -49,7 +50,7 @@ const struct limit limits[LIMITS] = {
 	[LIMIT_DEEPBIND] = {"deepbind", MODE_PRELOADING,
 		"Waits inside libraries that were loaded with RTLD_DEEPBIND.",
 		"Their calls are bound to libc before any library that was preloaded.",
-		"attach to it, where the kernel itself tells", NULL},
+		"attach to it, since the kernel sees every call", NULL},
 	[LIMIT_OTHER_PROCESSES] = {"other-processes", MODES_ALL,
 		"What happens in other processes: a database, a child, a peer.",
 		"Each process has a recording of its own.",
@@ -57,106 +58,112 @@ const struct limit limits[LIMITS] = {
 	[LIMIT_HELPERS] = {"helpers", MODE_PRELOADING,
 		"Processes that neither wait twice and listen nor wait ten times on one "
 		"descriptor.",
-		"The library stays inert in helpers and scripts, which inherit it.",
-		"nothing: a server gets past this at once", NULL},
+		"The library does nothing in helpers and scripts, which inherit it.",
+		"nothing: a server waits more often than that at once", NULL},
 	[LIMIT_SHORT_LIVES] = {"short-lives", MODE_PRELOADING,
 		"The next start of a program that has ended within a minute of its start three "
-		"times.",
-		"Should Holter be the reason, a crash loop ends by this.",
+		"times in a row.",
+		"If Holter is the reason, this ends the crash loop.",
 		"name the recording (-o): then it is made in any case", NULL},
 	[LIMIT_RAW_CHILDREN] = {"raw-children", MODE_PRELOADING,
 		"Children that share memory with their parent, or were made by a raw clone(2); and "
 		"a child whose fork would have waited for Holter for more than 5 ms.",
-		"They run without Holter rather than on state that is not theirs.",
+		"Their copy of Holter's state belongs to the parent or may be inconsistent, so "
+		"they "
+		"run without Holter.",
 		"attach to the child", NULL},
 	[LIMIT_MANY_LOOPS] = {"many-loops", MODE_PRELOADING,
 		"Loops of one process beyond the 64th.",
-		"What Holter watches has fixed bounds, as its memory in the server has.",
+		"Holter's memory in the server is bounded.",
 		"nothing: the report says how many were left out", NULL},
 	[LIMIT_START_UP] = {"start-up", MODE_PRELOADING,
-		"Stalls until a program listens or has its first connection, or for 10 s where it "
-		"never does, as findings.",
+		"Stalls before a program listens or has its first connection, or in its first 10 s "
+		"where it never does. They are recorded, but are no findings.",
 		"Loading modules holds the loop, and nobody is served yet.",
 		"look at them with holter dump", NULL},
 	[LIMIT_SHORT_STALLS] = {"short-stalls", MODES_ALL,
 		"Stacks of turns that are shorter than the threshold (50 ms by default).",
-		"Such turns are counted in a histogram only; that is why recording costs next to "
-		"nothing.",
+		"Such turns are only counted in a histogram; that is why recording costs so "
+		"little.",
 		"record with a lower --threshold", NULL},
 	[LIMIT_DEEP_STACKS] = {"deep-stacks", MODES_ALL,
-		"Callers that lie further up the stack than a sample reaches: 64 KiB, by eBPF 32 "
-		"KiB.",
-		"A sample is a copy of the stack, made in about two microseconds.",
+		"Callers that lie further up the stack than a sample reaches: 64 KiB, or 32 KiB by "
+		"eBPF.",
+		"A sample is a copy of the stack; its size bounds what it costs the thread.",
 		"nothing: such stacks are marked as incomplete", NULL},
 	[LIMIT_SIGNALS_TAKEN] = {"signals-taken", MODE_PRELOADING,
 		"Stacks of running threads in programs that handle both SIGURG and SIGWINCH.",
-		"These are the two signals that harm nobody who does not expect them; a handler of "
-		"the program's stays in place.",
-		"leave one of the two to Holter; stalls are timed, and sleeping threads have "
-		"stacks",
+		"Holter samples a running thread by one of these two, since they are ignored by "
+		"default; it never replaces a handler of the program's.",
+		"leave one of the two to Holter; without it stalls are timed, and sleeping threads "
+		"have stacks",
 		"signals"},
 	[LIMIT_SIGNAL_BLOCKED] = {"signal-blocked", MODE_PRELOADING,
 		"Stacks of running threads that have Holter's signal blocked.",
-		"It is unblocked once, in a thread that becomes a loop; who blocks it later means "
-		"to, and a signalfd would get it.",
+		"Holter unblocks it once, when a thread becomes a loop; a program that blocks it "
+		"later does so on purpose, and may read it by signalfd.",
 		"unblock SIGURG or SIGWINCH in the loop's thread", "signals"},
 	[LIMIT_SMALL_STACKS] = {"small-stacks", MODE_PRELOADING,
 		"Stacks of loops that run on less than 64 KiB of stack. A coroutine's own small "
 		"stack is not recognised, and needs an alternate signal stack.",
-		"The kernel writes a signal's frame, up to 11 KiB, before any handler can look.",
+		"The kernel writes a signal's frame of up to 11 KiB before any handler can check "
+		"the stack.",
 		"give the thread 64 KiB or an alternate signal stack, or record with --no-signals",
 		NULL},
 	[LIMIT_FILTER] = {"seccomp-filter", MODE_PRELOADING,
 		"Whatever needs a system call that a seccomp filter of the container or service "
 		"refuses.",
-		"A filter that was there before the program cannot be read from inside.",
+		"A filter that was installed before the program started cannot be read from "
+		"inside.",
 		"let it allow process_vm_readv and rt_tgsigqueueinfo; HOLTER_DISABLE=1 where it "
 		"kills",
 		"seccomp"},
 	[LIMIT_LATE_FILTER] = {"late-filter", MODE_PRELOADING,
-		"What happens after the program has put itself under a seccomp filter.",
-		"The library stands aside before, so that no call of its own can be the one that "
-		"is killed; a filter that is set without libc cannot be foreseen.",
-		"record without the filter; HOLTER_DISABLE=1 where it is set without libc", NULL},
+		"What happens after the program has installed a seccomp filter.",
+		"The library stops recording before, as the filter might kill the process for a "
+		"call of Holter's; a filter that is installed without libc cannot be foreseen.",
+		"record without the filter; HOLTER_DISABLE=1 where it is installed without libc",
+		NULL},
 	[LIMIT_DROPPED_ROOT] = {"dropped-root", MODE_PRELOADING,
 		"Stacks of sleeping threads in processes that gave up root (workers of nginx).",
-		"/proc/self/task/T/syscall is closed to a process that is not dumpable.",
+		"A process that is not dumpable may not read /proc/self/task/TID/syscall.",
 		"start it as the user that it becomes, to see what it sleeps in", "privilege"},
 	[LIMIT_OTHER_TOOLS] = {"other-tools", MODE_PRELOADING,
 		"Time that belongs to sanitizers, profilers and tracers in the same process.",
 		"They hook the same functions or signals, and slow the process down.",
 		"record without them", "other tools"},
 	[LIMIT_DEBUGGER] = {"debugger", MODES_ALL,
-		"Stalls that are not the program's own, but stops by a debugger or tracer.",
+		"Whether a stall is the program's own or a stop by a debugger or tracer.",
 		"A thread that is stopped looks like one that hangs.",
-		"let the debugger or strace go", "tracer"},
+		"detach the debugger or strace", "tracer"},
 	[LIMIT_RUNTIME] = {"runtime-names", MODES_ALL,
 		"Function names of language runtimes other than Node.js 18 to 26 and CPython 3.9 "
-		"to 3.13. Of other versions of these some names may be missing.",
+		"to 3.13. In other versions of these some names may be missing.",
 		"Frames are read from the runtime's memory, whose layout differs by version.",
 		"use a version that is known; native functions are named in any case", "runtime"},
 	[LIMIT_MEMORY] = {"memory-refused", MODES_ALL,
 		"Names of JavaScript and Python functions where process_vm_readv is refused.",
-		"Nothing else reads memory that may vanish without the danger of a fault.",
+		"It is the only way to read memory that may be unmapped meanwhile without the risk "
+		"of a fault.",
 		"allow process_vm_readv in the container's seccomp profile", "safe memory reads"},
 	[LIMIT_UNWINDER] = {"no-unwinder", MODES_ALL,
 		"Callers of native functions without frame pointers, where libunwind is missing.",
-		"libunwind is loaded if it is there; it is no hard dependency.",
-		"install libunwind8", "native unwinder"},
+		"libunwind is loaded at run time if it is installed.", "install libunwind8",
+		"native unwinder"},
 	[LIMIT_JIT] = {"foreign-jit", MODES_ALL,
 		"Names of code that other just-in-time compilers have made (Java, PHP, LuaJIT, "
 		".NET).",
-		"Only the compiler knows what lies where.",
+		"Only the compiler knows which function lies where.",
 		"let it write a perf map (/tmp/perf-PID.map); Java: -XX:+DumpPerfMapAtExit, .NET: "
 		"DOTNET_PerfMapEnabled=1",
 		"generated code"},
 	[LIMIT_STRIPPED] = {"stripped", MODES_ALL,
 		"Names of a program's own native functions when it was stripped.",
-		"Only what it exports has a name then; the rest is shown as module+0xoffset.",
+		"Only exported functions have names then; the others are shown as module+0xoffset.",
 		"install its debug symbols (-dbgsym), or build it without strip", "symbols"},
 	[LIMIT_REPLACED] = {"replaced-files", MODES_ALL,
 		"Names from programs and libraries that were replaced while the process ran.",
-		"The file is no longer the one that runs: the build id tells.",
+		"The file is no longer the one that ran, as its build id shows.",
 		"restart the process, or keep the old file and name its folder by --symbols",
 		"files"},
 	[LIMIT_OTHER_FILES] = {"other-files", MODES_ALL,
@@ -167,37 +174,36 @@ const struct limit limits[LIMITS] = {
 	[LIMIT_THROTTLING] = {"throttling", MODES_ALL,
 		"Whether the CPU quota of a control group held the process back, where the group's "
 		"counters are not mounted.",
-		"Such time is then called waiting for a CPU.",
+		"Such time is then reported as waiting for a CPU (runqueue).",
 		"mount the cgroup file system in the container", "cpu quota"},
 	[LIMIT_STALLS_ONLY] = {"stalls-only", MODES_ALL, "Heap growth and connection pools.",
 		"This version records stalls only.", "nothing, in this version", NULL},
 	[LIMIT_EINTR] = {"interrupted-calls", MODE_PRELOADING,
 		"System calls made through syscall(2) may return EINTR because of Holter.",
-		"An interrupted call is set back and made again where its number can be read from "
-		"the code; behind syscall(2) it cannot. The recording counts these.",
+		"An interrupted call is restarted where its number can be read from the code; "
+		"inside syscall(2) it cannot. The recording counts these calls.",
 		"record with --no-signals", NULL},
 	[LIMIT_BEFORE] = {"before-attaching", MODES_ATTACHING,
-		"What happened before. A hang is known \"since attaching, at least\".",
+		"What happened before. A hang is reported as lasting \"at least\" since then.",
 		"Nothing watched the process then.", "start it with holter run, for the next time",
 		NULL},
 	[LIMIT_KERNEL] = {"old-kernel", MODE_PROBES,
 		"Processes on kernels before 5.11; before 5.17 parts are missing.",
-		"Ring buffers came with 5.8, storage for tasks with 5.11, loops with 5.17.",
+		"BPF ring buffers came with 5.8, task storage for tracing with 5.11, loops with "
+		"5.17.",
 		"use holter run, or holter attach --method=poll", "kernel"},
 	[LIMIT_UNTRIED_KERNEL] = {"untried-kernel", MODE_PROBES,
-		"Nothing is promised of kernels that were not tried: so far that is Linux 6.18 on "
-		"x86-64 alone.",
+		"Nothing is promised for kernels that were not tried; the only one that was is "
+		"Linux 6.18.",
 		"Tracepoints, types and what the verifier takes differ between kernels.",
-		"heed what the tool calls out of sight: what a kernel lacks or refuses is left "
-		"out singly, and named; without eBPF: holter attach --method=poll",
+		"read what the tool says cannot be seen: each part that a kernel lacks or refuses "
+		"is left out by itself, and named; without eBPF: holter attach --method=poll",
 		NULL},
 	[LIMIT_POLLS_BESIDE] = {"polls-beside-epoll", MODE_PROBES,
 		"Loops that wait by poll or select in a process that has epoll descriptors as "
-		"well, "
-		"unless one of its threads was waiting so when watching began.",
-		"Every traced call costs every process of the machine a little: those two are "
-		"traced "
-		"only where a loop by them is likely.",
+		"well, unless one of its threads was waiting so when watching began.",
+		"Every traced call costs every process of the machine a little, so these two are "
+		"traced only where a loop is likely to use them.",
 		"attach while such a loop waits, as it does most of the time, or with --children, "
 		"which traces them all",
 		NULL},
@@ -207,9 +213,9 @@ const struct limit limits[LIMITS] = {
 		"use a kernel with CONFIG_DEBUG_INFO_BTF, or holter attach --method=poll",
 		"kernel types (BTF)"},
 	[LIMIT_NO_BPF] = {"no-bpf", MODE_PROBES,
-		"Processes, for users without CAP_BPF and CAP_PERFMON, and where bpf(2) is "
+		"Any process, for users without CAP_BPF and CAP_PERFMON, and where bpf(2) is "
 		"refused.",
-		"The kernel loads tracing programs for these only.",
+		"The kernel loads tracing programs only with these capabilities.",
 		"use sudo; without it: holter attach --method=poll", "bpf(2)"},
 	[LIMIT_NO_PERF] = {"no-perf-events", MODE_PROBES,
 		"Stacks of threads that run, where perf events of all CPUs are refused.",
@@ -219,39 +225,38 @@ const struct limit limits[LIMITS] = {
 		"perf events"},
 	[LIMIT_NO_TRACEFS] = {"no-tracefs", MODE_PROBES,
 		"Waits, where the kernel's tracepoints of system calls cannot be found.",
-		"Their numbers are files in tracefs, which CAP_SYS_ADMIN can mount and "
-		"CAP_DAC_READ_SEARCH read.",
+		"Their numbers are read from tracefs; to mount it takes CAP_SYS_ADMIN, to read it "
+		"CAP_DAC_READ_SEARCH.",
 		"as root: mount -t tracefs tracefs /sys/kernel/tracing; without it: holter attach "
 		"--method=poll",
 		"tracepoints"},
 	[LIMIT_LOCKDOWN] = {"lockdown", MODE_PROBES,
-		"Processes on machines that are locked down for confidentiality.",
-		"The kernel then lets no program read its memory.",
+		"Processes on machines in lockdown mode \"confidentiality\".",
+		"The kernel then lets no BPF program read its memory.",
 		"use holter run, or holter attach --method=poll", "lockdown"},
 	[LIMIT_USER_NAMESPACE] = {"user-namespace", MODE_PROBES,
-		"Processes, from inside a user namespace (a rootless container).",
+		"Any process, from inside a user namespace (a rootless container).",
 		"Capabilities of a user namespace do not count for tracing.",
 		"attach from the host", "user namespace"},
 	[LIMIT_NO_ACCESS] = {"no-access", MODES_ATTACHING,
-		"Processes of other users, and such as are not dumpable.",
-		"Reading their memory and system calls is what CAP_SYS_PTRACE is for; their open "
-		"files "
-		"are shown to CAP_DAC_READ_SEARCH.",
-		"use sudo (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH); without it own processes can be "
-		"attached to where Yama "
-		"allows it",
+		"Processes of other users, and those that are not dumpable.",
+		"To read their memory and system calls takes CAP_SYS_PTRACE, and to see their open "
+		"files CAP_DAC_READ_SEARCH.",
+		"use sudo (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH); without it you can attach to your "
+		"own processes where Yama allows it",
 		"its memory"},
 	[LIMIT_HIDDEN] = {"hidden-processes", MODES_ATTACHING,
 		"Processes of other users, where /proc is mounted with hidepid.",
 		"Their folders cannot be opened, or are not even listed.",
-		"use sudo (CAP_SYS_PTRACE), or be in the group of the mount's option gid", "/proc"},
+		"use sudo (CAP_SYS_PTRACE), or join the group that the mount option gid names",
+		"/proc"},
 	[LIMIT_POLLING] = {"polling", MODE_POLLING,
-		"Congestion, who had the CPU that a loop waited for, up to 10 ms of a stall. "
+		"Congestion; who had the CPU that a loop waited for; up to 10 ms of a stall. "
 		"Stalls in which a thread runs, where perf events are refused "
-		"(kernel.perf_event_paranoid), where a debugger has the CPU's breakpoints, or "
+		"(kernel.perf_event_paranoid), where a debugger uses the hardware breakpoints, or "
 		"where a process waits at more than four places. Waits by poll or select inside a "
 		"turn of a loop that waits by these itself.",
-		"/proc shows where a thread is, not where it was; breakpoints on its waits tell "
+		"/proc shows where a thread is, not where it was; breakpoints on its waits show "
 		"that it was not there, and not what it waits for.",
 		"attach with the capabilities that eBPF needs, or use holter run", NULL},
 };

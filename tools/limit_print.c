@@ -67,7 +67,7 @@ static void print_entry(FILE *out, const struct limit *limit)
 	fprintf(out, "\n### %s\n\n%s%s\n\n- Why: %s\n- What to do: %s.\n", limit->name, limit->what,
 		only, limit->why, limit->instead);
 	if (limit->check)
-		fprintf(out, "- `holter doctor` tells by the check \"%s\".\n", limit->check);
+		fprintf(out, "- Checked by `holter doctor`: \"%s\".\n", limit->check);
 }
 
 void limit_print_markdown(FILE *out)
