@@ -19,10 +19,10 @@ def page(name):
 
 
 def options_of(text):
-    """The long options that a page explains: lines of its section OPTIONS that begin with one."""
+    """The long options that a page explains, as often as it does: lines of its section OPTIONS that begin with one."""
     section = re.search(r"^# OPTIONS\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL)
     lines = re.findall(r"^\*-.*", section[1] if section else "", re.MULTILINE)
-    return {option for line in lines for option in re.findall(r"\*(--[a-z-]+)\*", line)}
+    return [option for line in lines for option in re.findall(r"\*(--[a-z-]+)\*", line)]
 
 
 listed = subprocess.run([sys.argv[1], "--list-options"], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -39,7 +39,10 @@ for command, options in commands.items():
         complaints.append(f"man/holter-{command}.1.scd: is not the page of the command {command}")
     if f"*holter-{command}*(1)" not in overview:
         complaints.append(f"man/holter.1.scd: does not mention {command}")
-    explained = options_of(text)
+    explanations = options_of(text)
+    explained = set(explanations)
+    complaints += [f"man/holter-{command}.1.scd: explains {option} twice" for option in sorted(explained)
+                   if explanations.count(option) > 1]
     complaints += [f"man/holter-{command}.1.scd: does not explain {option}" for option in sorted(options - explained)]
     complaints += [f"man/holter-{command}.1.scd: explains {option}, which {command} has not"
                    for option in sorted(explained - options)]
