@@ -53,7 +53,7 @@ enum sample_result sampler_take(const struct sample_target *target, struct sampl
 /* The same for a thread that sleeps in a system call, which it never signals: SAMPLE_NO_STACK if it
  * does not. */
 enum sample_result sampler_take_asleep(const struct sample_target *target, struct sampled *ret);
-/* Why it stood aside ("another handler took signal 47"), or null. */
+/* Why running threads, or some of them, are not sampled: a sentence for the recording; or null. */
 const char *sampler_complaint(void);
 
 /*
