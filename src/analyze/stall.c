@@ -2,9 +2,10 @@
 /*
  * stall.c - findings about stalls.
  *
- * Stalls during start-up are none. A stall that the host caused by giving no CPU blames no
- * function, and one of which no stack was taken cannot; all others are parted by origin (group.c),
- * and each group is a finding with its culprit (culprit.c) and its cause (cause.c).
+ * Stalls during start-up are none, nor is the work of a thread that takes jobs (jobs.c). A stall
+ * that the host caused by giving no CPU blames no function, and one of which no stack was taken
+ * cannot; all others are parted by origin (group.c), and each group is a finding with its culprit
+ * (culprit.c) and its cause (cause.c).
  *
  * Confidence is the product of four numbers: evidence n / (n + 2) for n samples; the culprit's
  * share of the weight; 1 - d / 2 where the part d of the weight has a doubtful stack; and the part
@@ -22,6 +23,7 @@
 #include "cause.h"
 #include "culprit.h"
 #include "group.h"
+#include "jobs.h"
 #include "severity.h"
 #include "summary.h"
 #include "symbol.h"
@@ -478,6 +480,7 @@ static void set_shares(struct diagnosis *diagnosis)
 int stall_findings(struct diagnosis *diagnosis, struct recording *recording)
 {
 	struct stall_set host, unseen, seen;
+	struct jobs jobs;
 	struct identity identity;
 	struct culprit_search search;
 	struct stall_group *groups;
@@ -486,6 +489,7 @@ int stall_findings(struct diagnosis *diagnosis, struct recording *recording)
 
 	identity_build(&identity, recording);
 	culprit_search_init(&search, &identity, recording);
+	jobs_find(&jobs, recording);
 	set_init(&host, recording->stall_count, recording);
 	set_init(&unseen, recording->stall_count, recording);
 	set_init(&seen, recording->stall_count, recording);
@@ -494,7 +498,7 @@ int stall_findings(struct diagnosis *diagnosis, struct recording *recording)
 		struct cause_parts parts = {0};
 		struct stall_set *set = &unseen;
 
-		if (stall->record.startup)
+		if (stall->record.startup || jobs_has(&jobs, stall->loop))
 			continue;
 		cause_add(&parts, stall, &recording->samples[stall->first_sample]);
 		if (cause_is_host(&parts, stall->record.duration_ns, recording->head.threshold_ns))

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "jobs.h"
+
 /* What follows the number. */
 static const struct {
 	const char *one, *many, *rest;
@@ -58,7 +60,8 @@ static bool is_said(const struct diagnosis *diagnosis, const char *line)
 
 void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording)
 {
-	size_t lines_max = LOSS_KINDS + recording->note_count + 5;
+	size_t lines_max = LOSS_KINDS + recording->note_count + 6;
+	struct jobs jobs;
 
 	diagnosis->not_observed =
 		recording_alloc(recording, lines_max * sizeof(*diagnosis->not_observed));
@@ -81,5 +84,9 @@ void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording
 		if (note->kind != NOTE_RESUMED && !is_said(diagnosis, note->text))
 			add(diagnosis, note->text);
 	}
+	jobs_find(&jobs, recording);
+	add_count(diagnosis, recording, jobs.count, "worker thread takes its",
+		"worker threads take their",
+		" work by Atomics.wait: no event loop turns there to be judged");
 	add(diagnosis, "heap growth and connection pools: this version judges stalls only");
 }

@@ -369,6 +369,42 @@ START_TEST(startup_is_no_finding)
 }
 END_TEST
 
+/* A worker sleeps in Atomics.wait until there is a job; on the main thread everybody waits for
+ * that. */
+START_TEST(a_worker_that_takes_jobs_turns_no_loop)
+{
+	static const char waiting[] = "pthread_cond_wait!/usr/lib/libc.so.6 "
+				      "v8::internal::FutexEmulation::WaitSync!/usr/bin/node "
+				      "v8::internal::Builtin_AtomicsWait!/usr/bin/node "
+				      "next@/app/pool.js:20 " NODE_ROOTS;
+	bool is_worker = _i == 1;
+
+	recording->loops[0]->record.tid = is_worker ? 43 : 42;
+	for (int i = 0; i < 4; i++) {
+		made_plain(recording, i * 1000, 500, waiting, 20, 202);
+		made_plain(recording, i * 1000 + 500, 300, "job@/app/job.js:8 " NODE_ROOTS, 20, -1);
+	}
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_uint_eq(diagnosis.finding_count, is_worker ? 0 : 2);
+	ck_assert_int_eq(
+		strstr(diagnosis.not_observed[0], "1 worker thread takes") != NULL, is_worker);
+}
+END_TEST
+
+/* What a worker that is woken by messages does holds up its loop, in whatever else it sleeps. */
+START_TEST(a_worker_that_turns_its_loop)
+{
+	recording->loops[0]->record.tid = 43;
+	for (int i = 0; i < 4; i++)
+		made_plain(recording, i * 1000, 300,
+			"v8::base::ConditionVariable::Wait!/usr/bin/node "
+			"digest@/app/hasher.js:7 "
+			"v8::internal::FutexEmulation::WaitSync!/usr/bin/node " NODE_ROOTS,
+			20, 202);
+	ck_assert_str_eq(diagnose_first()->culprit.function, "digest");
+}
+END_TEST
+
 START_TEST(stalls_without_a_stack_blame_nobody)
 {
 	const struct finding *finding;
@@ -510,6 +546,8 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, a_hang_that_was_seen_to_begin_is_as_long_as_it_is);
 	tcase_add_test(tcase, absurd_figures_are_borne);
 	tcase_add_test(tcase, startup_is_no_finding);
+	tcase_add_loop_test(tcase, a_worker_that_takes_jobs_turns_no_loop, 0, 2);
+	tcase_add_test(tcase, a_worker_that_turns_its_loop);
 	tcase_add_test(tcase, stalls_without_a_stack_blame_nobody);
 	tcase_add_test(tcase, loops_share_a_finding);
 	tcase_add_test(tcase, loops_are_measured_by_their_histograms);
