@@ -110,9 +110,11 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 	throttled = (double)stall->record.throttled_ns;
 	throttled -= take(&blocked, take(&runqueue, throttled));
 	/* Collecting keeps a CPU busy, but the main thread also sleeps while helpers mark. It is
-	 * known of the whole turn, and may have been before the rest was watched. */
+	 * known of the whole turn, and may have been before the rest was watched. Where others
+	 * have the CPU, a collection waits for it like all else: that part stays the queue's. */
 	gc = (double)stall->record.gc_ns / whole;
-	gc -= take(&runqueue, take(&blocked, take(&cpu, gc)));
+	gc *= measured > 0 ? (cpu + blocked) / measured : 0;
+	gc -= take(&blocked, take(&cpu, gc));
 
 	fault = faulting_ns(stall, samples, blocked);
 	blocked -= fault;

@@ -24,6 +24,9 @@ static const struct {
 	{90, 0, 60, 0, CAUSE_GC, true},
 	{30, 0, 80, 0, CAUSE_GC, true},
 	{90, 0, 20, 0, CAUSE_ON_CPU, true},
+	/* It lasts longer where others have the CPU, and that is not its own doing. */
+	{60, 40, 40, 0, CAUSE_ON_CPU, true},
+	{20, 80, 60, 0, CAUSE_RUNQUEUE, false},
 	/* The run queue's time contains the throttled time. */
 	{10, 90, 0, 85, CAUSE_THROTTLED, true},
 	{0, 0, 0, 0, CAUSE_BLOCKED, true},
