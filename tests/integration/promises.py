@@ -4,16 +4,18 @@
 
 Costs in time are benchmarks (tests/bench); here stands what can be counted, and holds on any machine.
 """
+import contextlib
 import os
 import pathlib
 import re
 import statistics
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (LIBRARY, SOAK, Server, check, diagnose, free_port, holter, load, node, preloaded, run_cases, run_program,
-                     severe, under_holter, uses_node, work_folder)
+from harness import (LIBRARY, SOAK, Server, check, diagnose, free_port, holter, load, load_command, node, preloaded, run_cases,
+                     run_program, severe, under_holter, uses_node, without_holter, work_folder)
 
 LOOPS = os.environ.get("HOLTER_LOOPS", "")
 MS = 1e6
@@ -36,19 +38,23 @@ def counting():
         path = folder / "stamps.holter"
         done = run_program("stamps", loops, each, environment={"LD_PRELOAD": LIBRARY, "HOLTER_OUT": str(path)}, seconds=200)
         check(done.returncode == 0, f"it ended with {done.returncode}: {done.stderr}")
-        stamped = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+        turns = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
         tids = {loop["id"]: loop["tid"] for loop in events(path, "loop")}
         recorded = [stall for stall in events(path, "stall") if stall["ended"]]
         samples = list(events(path, "sample"))
-    check(len(stamped) == wanted, f"it made {len(stamped)} stalls")
-    errors, seen = [], 0
-    for tid, begin, duration in stamped:
+    check(sum(meant for *_, meant in turns) == wanted, f"it made other stalls than {wanted}: {turns}")
+    errors, seen, known = [], 0, set()
+    for tid, begin, duration, meant in turns:
         found = [stall for stall in recorded if tids[stall["loop"]] == tid
                  and stall["begin_ns"] < begin + duration and begin < stall["begin_ns"] + stall["duration_ns"]]
+        known.update(stall["id"] for stall in found)
+        if not meant:
+            check(len(found) <= 1, f"a turn of {duration / MS:.1f} ms was counted {len(found)} times")
+            continue
         check(len(found) == 1, f"a stall of {duration / MS:.1f} ms was counted {len(found)} times")
         errors.append(abs(found[0]["duration_ns"] - duration) / MS)
         seen += any(sample["stall"] == found[0]["id"] and begin <= sample["time_ns"] <= begin + duration for sample in samples)
-    extra = [stall["duration_ns"] / MS for stall in recorded[wanted:]]
+    extra = [stall["duration_ns"] / MS for stall in recorded if stall["id"] not in known]
     median, late = statistics.median(errors), sum(error > 5 for error in errors)
     remark = (f"{wanted} of {wanted}; median error {median:.4f} ms, greatest {max(errors):.3f} ms, {late} over 5 ms; "
               f"{seen} with a stack")
@@ -62,24 +68,18 @@ def threads(pid):
     does not wake for that."""
     found = {}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        sleeps = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M)[1]
-        found.setdefault((task / "comm").read_text().strip(), []).append(int(sleeps))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+            sleeps = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M)[1]
+            found.setdefault((task / "comm").read_text().strip(), []).append(int(sleeps))
     return found
 
 
 def wakes(pid, seconds):
     """How often a second Holter's thread wakes."""
-    before = threads(pid)["holter"][0]
+    begin, before = time.monotonic(), threads(pid)["holter"][0]
     time.sleep(seconds)
-    return (threads(pid)["holter"][0] - before) / seconds
-
-
-def load_in_background(port, seconds):
-    child = os.fork()
-    if child == 0:
-        load(port, seconds, root=300)
-        os._exit(0)
-    return child
+    after = threads(pid)["holter"][0]
+    return (after - before) / (time.monotonic() - begin)  # a busy machine lets this test sleep for longer
 
 
 @uses_node
@@ -87,14 +87,16 @@ def thrift():
     """a healthy server in load: at most 50 wake-ups a second, and 1 MB an hour"""
     with work_folder() as folder:
         port, path = free_port(), folder / "node.holter"
-        with Server(under_holter([node(), "-e", SERVER], path), folder, {"PORT": str(port)}, port) as server:
-            pid = server.process.pid
-            child = load_in_background(port, 44)
+        with Server(under_holter([node(), "-e", SERVER], path), folder, {"PORT": str(port)}, port) as server, \
+                subprocess.Popen(load_command(port, 110, root=300), env=without_holter()) as visitors:
             time.sleep(12)  # histograms come more often at first, then every thirty seconds
-            size = path.stat().st_size
-            busy = wakes(pid, 30)
-            hour = (path.stat().st_size - size) * 120
-            os.waitpid(child, 0)
+            for _ in range(3):
+                size, stalls = path.stat().st_size, len(list(events(path, "stall")))
+                busy = wakes(server.process.pid, 30)
+                hour = (path.stat().st_size - size) * 120
+                if len(list(events(path, "stall"))) == stalls:
+                    break  # else a busy machine has made some, and what they take is no part of this
+            visitors.kill()
         check(not severe(diagnose(path)), "something is reported")
     remark = f"{busy:.1f} wake-ups a second; an hour takes {hour / 1e6:.2f} MB, as far as half a minute tells"
     check(busy <= 50 and hour <= 1e6, remark)
@@ -121,7 +123,11 @@ def files(pid):
     """What the descriptors of a process lead to, sorted, once its visitors' connections are closed."""
     deadline = time.monotonic() + 5
     while True:
-        found = sorted(os.readlink(f"/proc/{pid}/fd/{number}").partition(":")[0] for number in os.listdir(f"/proc/{pid}/fd"))
+        found = []
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                found.append(os.readlink(f"/proc/{pid}/fd/{number}").partition(":")[0])
+        found.sort()
         if found.count("socket") <= 1 or time.monotonic() > deadline:
             return found
         time.sleep(0.1)
@@ -146,19 +152,20 @@ def footprint():
 
 
 def an_hour():
-    """an hour with a stall every second is diagnosed within a second"""
+    """an hour with a stall every second is diagnosed within a second of a CPU"""
     with work_folder() as folder:
         path = folder / "hour.holter"
         done = run_program("hour", path)
         check(done.returncode == 0, f"it was not written: {done.returncode}")
         times = []
         for _ in range(3):
-            begin = time.monotonic()
+            before = os.times()
             found = diagnose(path)
-            times.append(time.monotonic() - begin)
+            after = os.times()  # of a CPU: on a busy machine it is not given one all the time
+            times.append(after.children_user + after.children_system - before.children_user - before.children_system)
         check(found["recording"]["seconds"] > 3500 and found["findings"][0]["stall"]["count"] == 3600, str(found)[:300])
-        check(min(times) <= 1, f"it takes {min(times):.2f} s")
-        return f"{min(times):.2f} s for {path.stat().st_size / 1e6:.1f} MB, 3600 stalls and 43200 samples"
+        check(min(times) <= 1, f"it takes {min(times):.2f} s of a CPU")
+        return f"{min(times):.2f} s of a CPU for {path.stat().st_size / 1e6:.1f} MB, 3600 stalls and 43200 samples"
 
 
 run_cases(counting, thrift, quiet, footprint, an_hour)

@@ -4,9 +4,10 @@
  * Holter says against. Arguments: loops, stalls of each. A loop of each thread stalls again and
  * again for 60 to 400 ms, burning and sleeping by turns, with short turns in between. Prints for
  * each stall, in order of their ends: the thread, its beginning and its duration in nanoseconds of
- * CLOCK_MONOTONIC.
+ * CLOCK_MONOTONIC, and 1. The same with 0 of each short turn that a busy machine made long.
  */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOPS_MAX = 16, STALLS_MAX = 1000, LEAST_MS = 60, MOST_MS = 400, SHORT_TURNS = 12 };
+enum {
+	LOOPS_MAX = 16,
+	STALLS_MAX = 1000,
+	NOTED_MAX = 2 * STALLS_MAX,
+	LEAST_MS = 60,
+	MOST_MS = 400,
+	SHORT_TURNS = 12,
+	NOTED_MS = 40, /* short turns below this cannot be stalls */
+};
 
 static int stalls;
 static volatile unsigned long burnt;
@@ -50,30 +59,56 @@ static uint64_t duration_of(int loop, int stall)
 	return LEAST_MS * 1000000 + (mixed >> 32) % ((MOST_MS - LEAST_MS) * 1000000);
 }
 
+struct turn {
+	uint64_t begin_ns, end_ns;
+	bool meant;
+};
+
+struct stamps {
+	struct turn turns[NOTED_MAX];
+	int count;
+	uint64_t begin_ns; /* of the turn that goes on; 0: none has begun */
+};
+
+/* Ends a turn, waits, and begins the next one. */
+static void wait_once(int loop, struct stamps *stamps, bool meant)
+{
+	struct turn turn = {stamps->begin_ns, now_ns(), meant};
+	struct epoll_event event;
+
+	if (turn.begin_ns && stamps->count < NOTED_MAX &&
+		(meant || turn.end_ns - turn.begin_ns > NOTED_MS * UINT64_C(1000000)))
+		stamps->turns[stamps->count++] = turn;
+	epoll_wait(loop, &event, 1, 5);
+	stamps->begin_ns = now_ns();
+}
+
 static void *run(void *argument)
 {
-	static uint64_t begins[LOOPS_MAX][STALLS_MAX], ends[LOOPS_MAX][STALLS_MAX];
+	static struct stamps all[LOOPS_MAX];
 	int number = (int)(intptr_t)argument, loop = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event event;
-	uint64_t end;
+	struct stamps *stamps = &all[number];
 
 	for (int stall = 0; stall < stalls; stall++) {
+		uint64_t end;
+
 		for (int i = 0; i < SHORT_TURNS; i++)
-			epoll_wait(loop, &event, 1, 5);
-		begins[number][stall] = now_ns();
-		end = begins[number][stall] + duration_of(number, stall);
+			wait_once(loop, stamps, i == 0 && stall > 0);
+		end = stamps->begin_ns + duration_of(number, stall);
 		if (stall % 2)
 			sleep_until(end);
 		else
 			burn_until(end);
-		ends[number][stall] = now_ns();
 	}
-	epoll_wait(loop, &event, 1, 5);
+	wait_once(loop, stamps, stalls > 0);
 	flockfile(stdout);
-	for (int stall = 0; stall < stalls; stall++)
-		printf("%ld %llu %llu\n", syscall(SYS_gettid),
-			(unsigned long long)begins[number][stall],
-			(unsigned long long)(ends[number][stall] - begins[number][stall]));
+	for (int i = 0; i < stamps->count; i++) {
+		const struct turn *turn = &stamps->turns[i];
+
+		printf("%ld %llu %llu %d\n", syscall(SYS_gettid),
+			(unsigned long long)turn->begin_ns,
+			(unsigned long long)(turn->end_ns - turn->begin_ns), turn->meant);
+	}
 	funlockfile(stdout);
 	close(loop);
 	return NULL;
