@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from circumstances import entering, group, group_version_1, group_version_2, hogs, one_cpu
 from harness import (Server, Skip, check, diagnose, free_port, holter, load, node, program, run_cases, severe,
-                     under_holter, uses_node, without_holter, work_folder)
+                     under_holter, uses_node, work_folder)
 
 CAUSES = os.environ.get("HOLTER_CAUSES", "")
 SECONDS = 4

@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import harness
-from harness import HERE, PROGRAMS, Fail, Skip, check, run_cases, without_holter
+from harness import HERE, PROGRAMS, Skip, check, run_cases, without_holter
 
 FIXTURES = HERE / "fixtures" / "v8"
 SAMPLES, INTERVAL_MS, WARM_UP_SECONDS = 50, 11, 1.5
@@ -74,7 +74,10 @@ def major_version():
 
 def busiest_thread(pid):
     def ticks(task):
-        return sum(int(field) for field in (task / "stat").read_text().rpartition(")")[2].split()[11:13])
+        try:
+            return sum(int(field) for field in (task / "stat").read_text().rpartition(")")[2].split()[11:13])
+        except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+            return 0
     tasks = [task for task in pathlib.Path(f"/proc/{pid}/task").iterdir() if task.name != str(pid)]
     return max(tasks, key=ticks).name
 
