@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
+from harness import PROGRAMS, SOAK, Recording, check, preloaded, run_cases, run_program, work_folder
 
 SECONDS = SOAK or 10
 
@@ -25,10 +25,18 @@ def storm():
         return f"{done.stdout.strip()}, {len(recording.samples)} samples, {in_loader} of them inside the loader"
 
 
+def constructor():
+    """a library's constructor starts a loop and waits for its turns: the loop needs no lock of the loader's"""
+    with work_folder() as folder:
+        path = folder / "constructor.holter"
+        done = run_program("18_exits", "unload", PROGRAMS / "01_constructor.so", environment=preloaded(path), seconds=30)
+        check(done.returncode == 7 and not done.stderr, f"status {done.returncode}: {done.stderr}")
+
+
 def control():
     """the wrong design, unwinding in the handler, deadlocks"""
     done = run_program("01_loader_storm", 60, "wrong", seconds=120)
     check(done.returncode == 1 and "deadlock" in done.stderr, f"status {done.returncode}: {done.stdout}{done.stderr}")
 
 
-run_cases(storm, control)
+run_cases(storm, constructor, control)
