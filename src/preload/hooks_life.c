@@ -130,11 +130,24 @@ EXPORT int setresuid(uid_t real_user, uid_t effective, uid_t saved)
  * Hazard 23: a filter that kills for a system call which the server does not make itself would kill
  * for Holter's. Most install theirs by prctl(2), or by syscall(2), because seccomp(2) has no
  * function of its own. (PR_SET_NO_NEW_PRIVS alone says nothing: haproxy sets it and filters
- * nothing.)
+ * nothing. Nor does a filter at address 0: so programs ask whether there is seccomp, by
+ * seccomp(2)'s own manual.)
  */
 static void about_to_filter(void)
 {
 	life_stand_aside("the server restricts its system calls: Holter makes no more of its own");
+}
+
+/*
+ * Before Holter has begun, these two make the call themselves: allocators use them while they start
+ * (jemalloc's pages_boot), and a look-up of the original that fails allocates (hazard 19).
+ */
+static long result_of(int64_t result)
+{
+	if (result >= 0 || result < -4095)
+		return result;
+	errno = (int)-result;
+	return -1;
 }
 
 EXPORT int prctl(int option, ...)
@@ -146,9 +159,12 @@ EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		values[i] = va_arg(arguments, unsigned long);
 	va_end(arguments);
-	if (option == PR_SET_SECCOMP)
+	if (option == PR_SET_SECCOMP && (values[0] == SECCOMP_MODE_STRICT || values[1]))
 		about_to_filter();
-	return REAL(prctl)(option, values[0], values[1], values[2], values[3]);
+	if (!real.prctl)
+		return (int)result_of(sys_call6(SYS_prctl, (uint64_t)option, values[0], values[1],
+			values[2], values[3], 0));
+	return real.prctl(option, values[0], values[1], values[2], values[3]);
 }
 
 EXPORT long syscall(long number, ...)
@@ -160,9 +176,13 @@ EXPORT long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		values[i] = va_arg(arguments, long);
 	va_end(arguments);
-	if (number == SYS_seccomp &&
-		(values[0] == SECCOMP_SET_MODE_STRICT || values[0] == SECCOMP_SET_MODE_FILTER))
+	if (number == SYS_seccomp && (values[0] == SECCOMP_SET_MODE_STRICT ||
+					     (values[0] == SECCOMP_SET_MODE_FILTER && values[2])))
 		about_to_filter();
-	return REAL(syscall)(
+	if (!real.syscall)
+		return result_of(sys_call6(number, (uint64_t)values[0], (uint64_t)values[1],
+			(uint64_t)values[2], (uint64_t)values[3], (uint64_t)values[4],
+			(uint64_t)values[5]));
+	return real.syscall(
 		number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }

@@ -6,6 +6,7 @@
  *
  *     23_filter prctl          by prctl(2), this thread only
  *     23_filter seccomp        by seccomp(2) through syscall(2), on all threads
+ *     23_filter probe          none at all: only asks whether there could be one, in both ways
  *     23_filter unnoticed      the control: by an instruction of its own, so that Holter does not
  *                              know and goes on
  */
@@ -64,13 +65,25 @@ static long unnoticed(void)
 	return result;
 }
 
+/* As seccomp(2) says. */
+static long probe(void)
+{
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) != -1 || errno != EFAULT)
+		return -1;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) !=
+		       -1 ||
+	       errno != EFAULT;
+}
+
 static void install(const char *way)
 {
 	long result;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		broken("prctl: %s", strerror(errno));
-	if (strcmp(way, "prctl") == 0)
+	if (strcmp(way, "probe") == 0)
+		result = probe();
+	else if (strcmp(way, "prctl") == 0)
 		result = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 	else if (strcmp(way, "seccomp") == 0)
 		result = syscall(

@@ -22,6 +22,16 @@ def filtered(way, what):
     return run
 
 
+def probe():
+    """who only asks whether there is seccomp is recorded on"""
+    with work_folder() as folder:
+        path = folder / "probe.holter"
+        done = run_program("23_filter", "probe", environment=preloaded(path))
+        check(done.returncode == 0 and not done.stderr, f"status {done.returncode}: {done.stderr}")
+        check("restricts its system calls" not in holter("dump", path).stdout, "Holter has stood aside")
+        check(len(Recording(path).stalls) >= 30, f"{len(Recording(path).stalls)} of 30 stalls")
+
+
 def control():
     """the wrong design, going on, kills"""
     with work_folder() as folder:
@@ -29,4 +39,4 @@ def control():
         check(done.returncode == -signal.SIGSYS, f"status {done.returncode}: {done.stderr}")
 
 
-run_cases(filtered("prctl", "a filter by prctl"), filtered("seccomp", "a filter by seccomp on all threads"), control)
+run_cases(filtered("prctl", "a filter by prctl"), filtered("seccomp", "a filter by seccomp on all threads"), probe, control)

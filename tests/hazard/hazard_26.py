@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import LIBRARY, Recording, Skip, check, program, run_cases, without_holter, work_folder
+from harness import LIBRARY, PROGRAMS, Recording, Skip, check, program, run_cases, without_holter, work_folder
 
 # Debian 10, whose glibc 2.28 is the oldest that is promised, has left the ordinary mirrors; tests/symbols checks the
 # versions that the library asks for. Debian 11 (glibc 2.31) can still be had and is started for real.
@@ -42,13 +42,13 @@ def root():
     return CACHE
 
 
-def debian_11():
-    """a program of Debian 11, on its own loader and libraries, starts with the library, ends, and is recorded"""
+def started(*beside):
+    """Runs the program on Debian 11's own loader and libraries, with the library and others preloaded beside it."""
     libraries = root() / "usr/lib/x86_64-linux-gnu"
     loader = next(libraries.glob("ld-2.*.so"))
     with work_folder() as folder:
         path = folder / "perl.holter"
-        done = subprocess.run([loader, "--library-path", libraries, "--preload", LIBRARY, root() / "usr/bin/perl", "-e", PROGRAM],
+        done = subprocess.run([loader, "--library-path", libraries, "--preload", ":".join(map(str, (LIBRARY, *beside))), root() / "usr/bin/perl", "-e", PROGRAM],
                               capture_output=True, text=True, timeout=60,
                               env={**without_holter(), "PERL5LIB": str(libraries / "perl-base"), "LC_ALL": "C",
                                    "HOLTER_OUT": str(path), "HOLTER_THRESHOLD_MS": "20"})
@@ -60,4 +60,14 @@ def debian_11():
         return f"{loader.name}: {len(recording.stalls)} stalls, {len(recording.samples)} samples, by {recording.unwinder}"
 
 
-run_cases(debian_11)
+def debian_11():
+    """a program of Debian 11, on its own loader and libraries, starts with the library, ends, and is recorded"""
+    return started()
+
+
+def allocator():
+    """the same with an allocator that makes system calls while it starts, where a function is missing (hazard 19)"""
+    return started(PROGRAMS / "19_allocator.so")
+
+
+run_cases(debian_11, allocator)
