@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "format.h"
 #include "sys.h"
@@ -14,8 +15,10 @@
 enum { MARKS_MAX = 64, SHORT_LIVES_MAX = 3, FILE_MODE = 0600 };
 
 static struct {
-	char stem[4096]; /* FOLDER/.holter-HOST-INODE. ; a number follows */
-	int descriptor;  /* of our own mark; -1: none */
+	char stem[4096];        /* FOLDER/.holter-HOST-INODE. ; a number follows */
+	int descriptor;         /* of our own mark; -1: none */
+	uint64_t device, inode; /* what it stands for: where Holter has no descriptors of its own,
+				 * the server may close it and use its number (hazard 22) */
 	size_t own;
 } mark = {.descriptor = -1};
 
@@ -81,6 +84,29 @@ static size_t short_lives(bool remove)
 	return count;
 }
 
+/* Takes the mark for our own. */
+static void keep(int descriptor, size_t number)
+{
+	struct stat status = {0};
+
+	mark.descriptor = descriptor;
+	mark.own = number;
+	if (descriptor >= 0)
+		sys_fstat(descriptor, &status);
+	mark.device = status.st_dev;
+	mark.inode = status.st_ino;
+}
+
+static void let_go(void)
+{
+	struct stat status = {0};
+
+	if (!sys_fstat(mark.descriptor, &status) && status.st_dev == mark.device &&
+		status.st_ino == mark.inode)
+		sys_close(mark.descriptor);
+	mark.descriptor = -1;
+}
+
 bool mark_start(const char *recording, const char *host, uint64_t program)
 {
 	char path[sizeof(mark.stem) + 24];
@@ -93,8 +119,7 @@ bool mark_start(const char *recording, const char *host, uint64_t program)
 	}
 	for (size_t i = 0; i < MARKS_MAX && mark.descriptor < 0; i++) {
 		mark_path(path, sizeof(path), i);
-		mark.descriptor = hold(path, O_CREAT | O_EXCL);
-		mark.own = i;
+		keep(hold(path, O_CREAT | O_EXCL), i);
 		if (mark.descriptor < 0 && mark.descriptor != -EEXIST)
 			break;
 	}
@@ -109,7 +134,6 @@ void mark_clear(void)
 		return;
 	mark_path(path, sizeof(path), mark.own);
 	sys_unlink(path);
-	sys_close(mark.descriptor);
-	mark.descriptor = -1;
+	let_go();
 	short_lives(true);
 }
