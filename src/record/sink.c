@@ -81,7 +81,8 @@ static int adopt(struct sink *sink, int descriptor)
 	return 0;
 }
 
-/* Opens a file that exists already, if it may be overwritten. Returns a descriptor or -errno. */
+/* Opens a file that exists already, if it may be overwritten: a regular one of the same owner that
+ * is empty or a recording. Returns a descriptor or -errno. */
 static int open_existing(const char *path)
 {
 	int descriptor = sys_open(
@@ -106,8 +107,6 @@ static int open_existing(const char *path)
 			error = -EEXIST;
 	}
 	if (error == 0)
-		error = sys_ftruncate(descriptor, 0);
-	if (error == 0)
 		return descriptor;
 	sys_close(descriptor);
 	return error;
@@ -117,9 +116,16 @@ static int create(struct sink *sink, bool may_exist)
 {
 	int descriptor = sys_open(sink->path,
 		O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	int error;
 
-	if (descriptor == -EEXIST && may_exist)
+	if (descriptor == -EEXIST && may_exist) {
 		descriptor = open_existing(sink->path);
+		error = descriptor < 0 ? 0 : sys_ftruncate(descriptor, 0);
+		if (error < 0) {
+			sys_close(descriptor);
+			return error;
+		}
+	}
 	if (descriptor < 0)
 		return descriptor;
 	return adopt(sink, descriptor);
@@ -136,6 +142,14 @@ int sink_open(struct sink *sink, const char *path)
 	memcpy(sink->old_path, path, length);
 	memcpy(sink->old_path + length, ".1", sizeof(".1"));
 	return create(sink, true);
+}
+
+/* Whether somebody has removed the file, which then takes room and is seen by nobody. */
+static bool is_removed(const struct sink_file *file)
+{
+	struct stat status = {0};
+
+	return sys_fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
 }
 
 /* Takes up our file again after the server has closed its descriptor, or begins a new one. */
@@ -197,8 +211,14 @@ int sink_append(struct sink *sink, const void *block, size_t length)
 	uint64_t limit = sink_size_limit();
 	int error = 0;
 
-	if (!is_ours(&sink->file))
+	if (!is_ours(&sink->file)) {
 		error = reopen(sink);
+	} else if (is_removed(&sink->file)) {
+		file_close(&sink->file);
+		error = create(sink, false);
+		/* The new file is to begin with a chunk, which this block is in the middle of. */
+		error = error < 0 ? error : -ESTALE;
+	}
 	if (error == 0 && sink->torn)
 		error = cut_back(sink);
 	if (error < 0)
@@ -219,9 +239,14 @@ int sink_rotate(struct sink *sink, uint64_t *ret_blocks_lost)
 {
 	struct sink_file old = sink->file;
 	uint64_t blocks = sink->blocks;
-	int error = sink->calls->rename(sink->path, sink->old_path);
+	int replaced = sink->old_blocks ? -ENOENT : open_existing(sink->old_path), error;
 
 	*ret_blocks_lost = 0;
+	if (replaced == -EEXIST)
+		return replaced;
+	if (replaced >= 0)
+		sys_close(replaced);
+	error = sink->calls->rename(sink->path, sink->old_path);
 	if (error < 0)
 		return error;
 	*ret_blocks_lost = sink->old_blocks;

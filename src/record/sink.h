@@ -43,12 +43,14 @@ struct sink {
  * Returns 0 or a negative errno.
  */
 int sink_open(struct sink *sink, const char *path);
-/* Appends a block. Returns 0, or a negative errno with the file as it was. */
+/* Appends a block. Returns 0, or a negative errno with the file as it was; -ESTALE: it had been
+ * removed, and is a new one now, that the block would be no beginning of. */
 int sink_append(struct sink *sink, const void *block, size_t length);
 /*
  * Makes FILE the new FILE.1 and begins an empty FILE; *ret_blocks_lost is how many blocks of this
  * recording went with the FILE.1 that was replaced. Returns 0, or a negative errno with FILE still
- * in use (blocks may have been lost in that case, too).
+ * in use (blocks may have been lost in that case, too). -EEXIST: there is a FILE.1 that may not be
+ * overwritten, as above.
  */
 int sink_rotate(struct sink *sink, uint64_t *ret_blocks_lost);
 /* Empties FILE, where there is no rotating; *ret_blocks_lost as above. Returns 0 or -errno. */

@@ -126,6 +126,26 @@ START_TEST(nothing_else_is_overwritten)
 }
 END_TEST
 
+START_TEST(rotation_overwrites_nothing_else)
+{
+	static const char data[] = "precious";
+	uint64_t lost;
+
+	ck_assert_int_eq(sink_open(&sink, fixture.path), 0);
+	ck_assert_int_eq(sink_append(&sink, block, sizeof(block)), 0);
+	fixture_write(fixture.older_path, data, sizeof(data));
+	ck_assert_int_eq(sink_rotate(&sink, &lost), -EEXIST);
+	ck_assert_int_eq(size_of(fixture.older_path), sizeof(data));
+	ck_assert_int_eq(sink_append(&sink, block, sizeof(block)), 0);
+	ck_assert_int_eq(size_of(fixture.path), 2 * sizeof(block));
+
+	/* The half of an earlier recording is one's own. */
+	fixture_write(fixture.older_path, block, sizeof(block));
+	ck_assert_int_eq(sink_rotate(&sink, &lost), 0);
+	ck_assert_int_eq(size_of(fixture.older_path), 2 * sizeof(block));
+}
+END_TEST
+
 /* Hazard 52: a link in a shared folder must not lead elsewhere. */
 START_TEST(hazard_52_link_is_not_followed)
 {
@@ -298,6 +318,20 @@ START_TEST(closed_descriptor_and_removed_file)
 }
 END_TEST
 
+/* A file that is removed while it is written would take room for nothing. */
+START_TEST(removed_file_is_begun_anew)
+{
+	ck_assert_int_eq(sink_open(&sink, fixture.path), 0);
+	ck_assert_int_eq(sink_append(&sink, block, sizeof(block)), 0);
+	ck_assert_int_eq(unlink(fixture.path), 0);
+	ck_assert_int_eq(sink_append(&sink, block, sizeof(block)), -ESTALE);
+	ck_assert_int_eq(size_of(fixture.path), 0);
+	ck_assert_int_eq(sink_append(&sink, block, sizeof(block)), 0);
+	ck_assert_int_eq(size_of(fixture.path), sizeof(block));
+	ck_assert_uint_eq(sink.blocks, 1);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("sink");
@@ -308,6 +342,7 @@ Suite *test_suite(void)
 	tcase_add_test(files, low_descriptor_where_the_limit_is_low);
 	tcase_add_test(files, existing_recording_is_replaced);
 	tcase_add_test(files, nothing_else_is_overwritten);
+	tcase_add_test(files, rotation_overwrites_nothing_else);
 	tcase_add_test(files, hazard_52_link_is_not_followed);
 	tcase_add_test(files, rotation_counts_what_it_removes);
 	suite_add_tcase(suite, files);
@@ -320,6 +355,7 @@ Suite *test_suite(void)
 	tcase_add_test(failures, hazard_44_size_limit_raises_no_signal);
 	tcase_add_test(failures, hazard_22_closed_and_reused_descriptor);
 	tcase_add_test(failures, closed_descriptor_and_removed_file);
+	tcase_add_test(failures, removed_file_is_begun_anew);
 	suite_add_tcase(suite, failures);
 	return suite;
 }
