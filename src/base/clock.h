@@ -2,8 +2,10 @@
 /*
  * clock.h - the one clock of a recording: CLOCK_MONOTONIC nanoseconds, read from the time-stamp
  * counter where that is sound (invariant, and the kernel itself keeps time by it), because two
- * system clock reads a turn would double the cost of the wait hooks. Tier A. clock_calibrate
- * belongs to one thread; readers are lock-free.
+ * system clock reads a turn would double the cost of the wait hooks. The scale is taken once: in
+ * the course of days the counter and CLOCK_MONOTONIC, which is slewed, part by milliseconds and
+ * more, so times of the one are never compared with the other. Tier A. clock_calibrate belongs to
+ * one thread; readers are lock-free.
  */
 #pragma once
 

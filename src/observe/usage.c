@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "usage.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,6 +63,22 @@ uint64_t usage_own_cpu_ns(uint32_t tid)
 	if (sys_clock_gettime(clock, &now))
 		return 0;
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+bool usage_has_ended(uint32_t tid)
+{
+	uint64_t pid = (uint64_t)sys_getpid();
+	char text[640];
+	const char *at;
+
+	if (sys_call3(SYS_tgkill, pid, tid, 0) == -ESRCH)
+		return true;
+	/* The first thread's number is the process's, and stays as long: until then it is a zombie.
+	 */
+	if (tid != pid || read_task_file((pid_t)pid, tid, "/stat", text, sizeof(text)) <= 0)
+		return false;
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' && at[2] == 'Z';
 }
 
 void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usage *ret)

@@ -33,3 +33,5 @@ void usage_read(pid_t pid, uint32_t tid, const struct cgroup *cgroup, struct usa
 uint64_t usage_waiting_ns(const struct usage *before, const struct usage *now, uint64_t waiting_ns);
 /* The CPU clock of a thread of the own process, nanoseconds; 0 if the thread has ended. */
 uint64_t usage_own_cpu_ns(uint32_t tid);
+/* Whether a thread of the own process has ended. */
+bool usage_has_ended(uint32_t tid);

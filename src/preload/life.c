@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "life.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -23,7 +25,7 @@
 #include "watchdog.h"
 
 enum {
-	THREAD_STACK_BYTES = 256 << 10,
+	THREAD_STACK_BYTES = 256 << 10,   /* beside what every thread of the program needs */
 	EXIT_WAIT_NS = 500 * 1000 * 1000, /* for Holter's thread to write its last block */
 	GONE_LOOK_NS = 50 * 1000,         /* between looks whether it is gone */
 	FORK_WAIT_NS = 5 * 1000 * 1000,   /* for the lock, before a fork */
@@ -46,14 +48,17 @@ static _Atomic uint32_t thread_opened, thread_ended; /* futexes */
 static _Atomic uint32_t lock_word;  /* futex; 0 free, 1 held, 2 held and waited for */
 static _Atomic uint32_t thread_tid; /* of Holter's thread; before thread_opened */
 static _Atomic bool ending;
-static const char *reason; /* to stand aside; before `ending` */
+static _Atomic bool ended_alone; /* Holter's thread has, or is about to: nobody has waited for it */
+static const char *reason;       /* to stand aside; before `ending` */
 static int own_pid; /* another process that shares this memory (vfork) is not to be touched: hazard
 		       15 */
 _Atomic uint32_t life_news;
 
-/* The fork in progress; written under glibc's own fork lock by the forking thread. */
-static bool fork_has_lock;
-static bool fork_unblocks;
+/* The fork in progress of this thread: glibc lets go of its own lock while handlers run
+ * (since 2.36), so that those of two threads overlap. */
+static __thread bool fork_has_lock;
+static __thread int fork_unblocks; /* a signal; 0: none */
+static size_t thread_stack_bytes;
 static bool was_forked; /* since its program began */
 
 /* Of Holter's thread: it has a copy of the server's standard error, for as long as it may have to
@@ -177,6 +182,8 @@ static void *thread_main(void *unused)
 	 * server's table, and checked before each write.
 	 */
 	has_error_copy = false;
+	/* Nor does it take Holter along when it changes its folder or its root. */
+	sys_call3(SYS_unshare, CLONE_FS, 0, 0);
 	if (!sys_unshare_descriptors(STDERR_FILENO + 1)) {
 		sys_close(STDIN_FILENO);
 		sys_close(STDOUT_FILENO);
@@ -185,8 +192,29 @@ static void *thread_main(void *unused)
 	atomic_store(&thread_tid, (uint32_t)sys_gettid());
 	watchdog_run();
 	sampler_close();
+	/* By itself: nothing can be recorded, or nothing is to be. */
+	if (!life_is_ending()) {
+		atomic_store(&ended_alone, true);
+		atomic_store(&state, LIFE_ASIDE);
+	}
 	life_thread_ended();
 	return NULL;
+}
+
+/*
+ * A thread's stack holds the program's thread-local variables, too. The C library's own answer to
+ * what that takes has no public name; the Rust and Java runtimes ask for it in the same way.
+ */
+static void measure_stack(void)
+{
+	size_t (*least)(const pthread_attr_t *) = dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+	pthread_attr_t attributes;
+
+	thread_stack_bytes = THREAD_STACK_BYTES;
+	if (!least || pthread_attr_init(&attributes))
+		return;
+	thread_stack_bytes += least(&attributes);
+	pthread_attr_destroy(&attributes);
 }
 
 static int start_thread(void)
@@ -199,7 +227,7 @@ static int start_thread(void)
 	error = pthread_attr_init(&attributes);
 	if (error)
 		return error;
-	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+	pthread_attr_setstacksize(&attributes, thread_stack_bytes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	/* The server's signals are the server's: Holter's thread takes none. */
 	sigfillset(&all);
@@ -213,7 +241,8 @@ static int start_thread(void)
 bool life_activate(void)
 {
 	uint32_t expected = LIFE_INERT;
-	int saved = errno;
+	int saved = errno, error;
+	bool started;
 
 	if (atomic_load_explicit(&state, memory_order_acquire) == LIFE_ACTIVE)
 		return true;
@@ -230,14 +259,17 @@ bool life_activate(void)
 	atomic_store(&thread_opened, 0);
 	atomic_store(&thread_ended, 0);
 	sampler_open(settings.no_signals);
-	if (start_thread()) {
+	error = start_thread();
+	if (error) {
+		sampler_close();
+		complaint_no_recording("", -error);
 		atomic_store(&state, LIFE_ASIDE);
-		errno = saved;
-		return false;
 	}
-	atomic_store_explicit(&state, LIFE_ACTIVE, memory_order_release);
+	/* It may have ended already. */
+	expected = LIFE_STARTING;
+	started = atomic_compare_exchange_strong(&state, &expected, LIFE_ACTIVE);
 	errno = saved;
-	return true;
+	return started;
 }
 
 void life_listened(void)
@@ -299,6 +331,8 @@ void life_stand_aside(const char *why)
 {
 	int saved = errno;
 
+	if (atomic_exchange(&ended_alone, false))
+		await_gone();
 	if (!life_may_record() || own_pid != sys_getpid())
 		return;
 	reason = why;
@@ -320,8 +354,7 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
-	if (fork_unblocks)
-		sampler_unblock_signal();
+	sampler_unblock_signal(fork_unblocks);
 	if (fork_has_lock)
 		life_unlock();
 }
@@ -332,8 +365,7 @@ static void after_fork_in_child(void)
 		atomic_load(&state) == LIFE_ACTIVE || atomic_load(&state) == LIFE_STARTING;
 
 	was_forked = true;
-	if (fork_unblocks)
-		sampler_unblock_signal();
+	sampler_unblock_signal(fork_unblocks);
 	loop_forget_all();
 	pools_begin_anew(life_may_record() ? clock_now_ns() : 0);
 	if (was_active)
@@ -355,6 +387,7 @@ __attribute__((constructor)) static void start(void)
 	real_resolve();
 	settings_load();
 	complaint_init();
+	measure_stack();
 	loop_threshold_ns = settings.threshold_ns;
 	if (settings.disabled ||
 		pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child))

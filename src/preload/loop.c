@@ -57,6 +57,7 @@ static struct loop *register_thread(void)
 	loop->tid = (uint32_t)sys_gettid();
 	loop->first_wait_ns = thread.first_wait_ns;
 	loop->stack_hint = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+	loop->thread_pointer = (uint64_t)(uintptr_t)__builtin_thread_pointer();
 	loop->alternate_bytes = sampler_admit_thread();
 	gc_v8_observe();
 	atomic_store_explicit(&loop->state, LOOP_LIVE, memory_order_release);
@@ -90,7 +91,7 @@ static void consider(int32_t descriptor, enum wait_call wait)
 	}
 	thread.candidate = descriptor;
 	thread.candidate_wait = (uint16_t)wait;
-	thread.first_wait_ns = clock_monotonic_ns();
+	thread.first_wait_ns = clock_now_ns();
 	thread.waits = 1;
 }
 
@@ -107,7 +108,7 @@ static struct loop *enter_annotated(struct loop *loop)
 	}
 	thread.candidate = LOOP_ANNOTATED;
 	thread.candidate_wait = WAIT_ANNOTATED;
-	thread.first_wait_ns = clock_monotonic_ns();
+	thread.first_wait_ns = clock_now_ns();
 	loop = life_activate() ? register_thread() : NULL;
 	errno = saved;
 	return loop;
@@ -158,7 +159,7 @@ static bool consider_set(const struct wait_list *list, enum wait_call wait)
 		return false;
 	thread.candidate = LOOP_POLLS;
 	thread.candidate_wait = (uint16_t)wait;
-	thread.first_wait_ns = clock_monotonic_ns();
+	thread.first_wait_ns = clock_now_ns();
 	thread.waits = 1;
 	polled_begin(&thread.set, list);
 	thread.set_listens = polled_rank(&thread.set) == POLLED_LISTENS;

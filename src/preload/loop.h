@@ -65,6 +65,7 @@ struct loop {
 	uint32_t tid;
 	uint64_t first_wait_ns;
 	uint64_t stack_hint;      /* an address on the thread's stack */
+	uint64_t thread_pointer;  /* what the C library keeps of the thread begins there */
 	uint64_t alternate_bytes; /* of the thread's alternate signal stack; 0: it has none */
 	_Atomic uint32_t
 		state; /* enum loop_state. release by the thread (LIVE), by Holter (FREE) */

@@ -10,11 +10,11 @@
 
 enum { CODE_BYTES = 11, PAGE_BYTES = 4096 };
 
-/* The bytes before pc. Those on the page before may not be mapped, and then no C library's stub is
- * there. */
+/* The bytes before pc. Only the page of pc itself is certain to be mapped: where they reach into
+ * the one before, a stub of the C library's may end, or nothing be. */
 static bool read_code_sig(uint64_t pc, uint8_t *code)
 {
-	if ((pc - CODE_BYTES) / PAGE_BYTES != (pc - 1) / PAGE_BYTES) {
+	if ((pc - CODE_BYTES) / PAGE_BYTES != pc / PAGE_BYTES) {
 		struct iovec local = {code, CODE_BYTES};
 		struct iovec remote = {(void *)(uintptr_t)(pc - CODE_BYTES), CODE_BYTES};
 

@@ -41,7 +41,7 @@ enum slot_state { SLOT_IDLE, SLOT_ARMED, SLOT_FILLING, SLOT_READY };
 static struct {
 	_Atomic uint32_t state; /* release by each side when it hands over */
 	uint32_t tid;
-	uint64_t stack_start, stack_end;
+	uint64_t stack_start, stack_end; /* the thread's own stack; 0, 0: not known */
 	uint64_t registers[UNWIND_REGISTERS];
 	uint64_t taken_ns, cpu_ns, took_ns;
 	struct asleep_copy copy;
@@ -93,6 +93,13 @@ static uint64_t copy_begin_sig(uint64_t sp, uint64_t start)
 	return sp >= start && sp - start >= RED_ZONE ? sp - RED_ZONE : sp;
 }
 
+/* Not memcpy: a sanitizer's may stand in its place, which ends a program that reads the red zones
+ * of its stack. */
+static void copy_bytes_sig(void *to, const void *from, uint64_t length)
+{
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+}
+
 /* Copies [sp, end) as far as it goes; returns the bytes. */
 static uint64_t copy_stack_sig(uint64_t sp, uint64_t start, uint64_t end, uint8_t *bytes)
 {
@@ -100,11 +107,10 @@ static uint64_t copy_stack_sig(uint64_t sp, uint64_t start, uint64_t end, uint8_
 	int64_t got;
 
 	if (sp >= start && sp < end) {
-		/* What was mapped when Holter's thread looked is mapped still: stacks grow, and do
-		 * not shrink. */
+		/* The thread's own stack, which is mapped as long as it runs. */
 		uint64_t length = end - sp < STACK_BYTES ? end - sp : STACK_BYTES;
 
-		memcpy(bytes, (const void *)(uintptr_t)sp, length);
+		copy_bytes_sig(bytes, (const void *)(uintptr_t)sp, length);
 		return length;
 	}
 	/* Another stack (a coroutine, or the main thread's own grown since): let the kernel find
@@ -189,31 +195,32 @@ uint64_t sampler_admit_thread(void)
 {
 	stack_t alternate = {.ss_flags = SS_DISABLE};
 
-	sampler_unblock_signal();
+	sampler_unblock_signal(signal_number);
 	sys_call3(SYS_sigaltstack, 0, (uint64_t)(uintptr_t)&alternate, 0);
 	return alternate.ss_flags & SS_DISABLE ? 0 : alternate.ss_size;
 }
 
-bool sampler_block_signal(void)
+int sampler_block_signal(void)
 {
+	int number = signal_number;
 	sigset_t set, old;
 
-	if (!signal_number)
-		return false;
+	if (!number)
+		return 0;
 	sigemptyset(&set);
-	sigaddset(&set, signal_number);
+	sigaddset(&set, number);
 	pthread_sigmask(SIG_BLOCK, &set, &old);
-	return !sigismember(&old, signal_number);
+	return sigismember(&old, number) ? 0 : number;
 }
 
-void sampler_unblock_signal(void)
+void sampler_unblock_signal(int number)
 {
 	sigset_t set;
 
-	if (!signal_number)
+	if (!number)
 		return;
 	sigemptyset(&set);
-	sigaddset(&set, signal_number);
+	sigaddset(&set, number);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -405,8 +412,8 @@ static enum sample_result take_by_signal(const struct sample_target *target, str
 	if (lang && lang->ops->prepare)
 		lang->ops->prepare(lang->state, target->tid);
 	slot.tid = target->tid;
-	slot.stack_start = target->stack_start;
-	slot.stack_end = target->stack_end;
+	slot.stack_start = target->stack_is_own ? target->stack_start : 0;
+	slot.stack_end = target->stack_is_own ? target->stack_end : 0;
 	atomic_store_explicit(&slot.state, SLOT_ARMED, memory_order_release);
 	rc = send_signal(target->tid);
 	if (rc) {

@@ -36,8 +36,10 @@ struct sampled {
 
 struct sample_target {
 	uint32_t tid;
-	uint64_t stack_start, stack_end; /* the mapping of its stack as last seen; end exclusive */
-	uint64_t alternate_bytes;        /* of its alternate signal stack; 0: it has none */
+	uint64_t stack_start, stack_end; /* of its stack as last seen; end exclusive */
+	/* These bytes are the thread's stack and nothing else, and so stay while it runs. */
+	bool stack_is_own;
+	uint64_t alternate_bytes; /* of its alternate signal stack; 0: it has none */
 };
 
 /*
@@ -61,9 +63,10 @@ const char *sampler_complaint(void);
  * alternate signal stack, or 0.
  */
 uint64_t sampler_admit_thread(void);
-/* Around fork, in the forking thread. Returns whether the signal was not blocked before. */
-bool sampler_block_signal(void);
-void sampler_unblock_signal(void);
+/* Around fork, in the forking thread. Returns the signal that is to be unblocked afterwards, or 0:
+ * it may have been given back by then. */
+int sampler_block_signal(void);
+void sampler_unblock_signal(int number);
 
 /* Interruptions by Holter's signal that the server has seen (restart.h: the call's number was not
  * known). */

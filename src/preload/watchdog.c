@@ -205,7 +205,7 @@ static void take_sample(struct watch *watch, const struct loop *loop)
 /* A thread that ended never comes back to its loop. */
 static bool has_ended(const struct loop *loop)
 {
-	return sys_call3(SYS_tgkill, (uint64_t)sys_getpid(), loop->tid, 0) == -ESRCH;
+	return usage_has_ended(loop->tid);
 }
 
 /* The loop waits. Where it does, on a stack, no turn is to blame: written with the first samples,
@@ -226,6 +226,24 @@ static void record_resting(struct watch *watch, const struct loop *loop, uint64_
 	stack = stacks_record(dog.stacks, dog.writer, &sampled.sample, NULL);
 	if (stack)
 		writer_resting(dog.writer, loop->id, stack);
+}
+
+/*
+ * A mapping may reach beyond the stack, since the kernel joins what lies side by side; that may be
+ * unmapped at any moment. But the C library keeps what it knows of a thread at the very end of its
+ * stack (nptl/allocatestack.c), and the kernel joins nothing to the first one's.
+ */
+static void find_stack(const struct loop *loop, struct sample_target *ret)
+{
+	const struct maps *maps = stacks_maps(dog.stacks);
+	const struct map *map = maps_find(maps, loop->stack_hint);
+
+	stacks_find_stack(dog.stacks, loop->stack_hint, &ret->stack_start, &ret->stack_end);
+	ret->stack_is_own = map && strcmp(maps_path(maps, map), "[stack]") == 0;
+	if (loop->thread_pointer > loop->stack_hint && loop->thread_pointer < ret->stack_end) {
+		ret->stack_end = loop->thread_pointer;
+		ret->stack_is_own = true;
+	}
 }
 
 /* A turn is in progress. Returns when to look again. */
@@ -254,8 +272,7 @@ static uint64_t watch_turn(
 		ready = atomic_load_explicit(&loop->ready, memory_order_relaxed);
 		watch->stall.ready = ready > 0 ? (uint32_t)ready : 0;
 		stacks_refresh(dog.stacks);
-		stacks_find_stack(dog.stacks, loop->stack_hint, &watch->target.stack_start,
-			&watch->target.stack_end);
+		find_stack(loop, &watch->target);
 		watch->target.tid = loop->tid;
 		watch->target.alternate_bytes = loop->alternate_bytes;
 		watch->next_sample_ns = now;
@@ -586,6 +603,17 @@ static void note_beginning(void)
 			"signals are off by request: only sleeping threads are sampled");
 }
 
+/*
+ * Sleeps until there is news, at most until `next`. That is of the recording's clock, from which
+ * the kernel's own parts in the course of days, as that is slewed: only the distance counts.
+ */
+static void sleep_until(uint32_t news, uint64_t next)
+{
+	uint64_t now = clock_now_ns(), left = next > now ? next - now : 0;
+
+	sys_futex_wait_until((const uint32_t *)&life_news, news, clock_monotonic_ns() + left);
+}
+
 void watchdog_run(void)
 {
 	static char path[8192];
@@ -615,7 +643,7 @@ void watchdog_run(void)
 		uint32_t news = atomic_load_explicit(&life_news, memory_order_acquire);
 		uint64_t next = look(clock_now_ns());
 
-		sys_futex_wait_until((const uint32_t *)&life_news, news, next);
+		sleep_until(news, next);
 		now = clock_now_ns();
 		if (now >= dog.next_tick_ns)
 			tick(now);

@@ -45,6 +45,7 @@ static void *run(void *unused)
 	 * copied. */
 	target.stack_end = here + 256;
 	target.stack_start = here - (1 << 20);
+	target.stack_is_own = true;
 	sampler_admit_thread();
 	spin_deep(STACK_BYTES / (FRAME_BYTES + 32));
 	return NULL;

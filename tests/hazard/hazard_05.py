@@ -35,6 +35,15 @@ def reserve(audit):
     return run
 
 
+def large():
+    """a program with 300 KiB of its own, on every thread's stack, is recorded"""
+    with work_folder() as folder:
+        path = folder / "large.holter"
+        done = run_program("05_large_tls", environment=preloaded(path))
+        check(done.returncode == 0 and not done.stderr, f"status {done.returncode}: {done.stderr}")
+        check(Recording(path).samples, "Holter took no sample")
+
+
 def control():
     """the wrong design, a preload with 2,632 bytes, does not start under LD_AUDIT"""
     with work_folder() as folder:
@@ -43,4 +52,4 @@ def control():
         check(done.returncode != 0 and "static TLS" in done.stderr, f"status {done.returncode}: {done.stderr}")
 
 
-run_cases(reserve(False), reserve(True), control)
+run_cases(reserve(False), reserve(True), large, control)

@@ -20,10 +20,24 @@ def astray():
         return f"{len(samples)} samples"
 
 
+def edge(manner, what):
+    def run():
+        with work_folder() as folder:
+            path = folder / "edge.holter"
+            done = run_program("07_edges", manner, environment=preloaded(path))
+            check(done.returncode == 0 and not done.stderr, f"status {done.returncode}: {done.stderr}")
+            samples = Recording(path).samples
+            check(len(samples) > 10, f"only {len(samples)} samples")
+
+    run.__doc__ = what
+    return run
+
+
 def control():
     """the wrong design, following rbp as it is, faults"""
     done = run_program("07_frames", "wrong")
     check(done.returncode < 0, f"status {done.returncode}")
 
 
-run_cases(astray, control)
+run_cases(astray, edge("stack", "memory behind a thread's stack, in one mapping with it, goes while samples are taken"),
+          edge("code", "code at the beginning of a page, with nothing before it"), control)

@@ -81,4 +81,14 @@ def switch():
         check(folder.start("end") == "recorded", "a start was not recorded")
 
 
-run_cases(crashes, recovers, together, switch)
+def aside():
+    """where nothing is recorded, after short lives or without a folder, no hook is at work"""
+    with work_folder() as path:
+        folder = Folder(path)
+        said = [run_program("25_aside", environment=folder.environment).stdout.strip() for _ in range(SHORT_LIVES + 1)]
+        check(said == ["at work"] * SHORT_LIVES + ["aside"], f"said: {said}")
+        done = run_program("25_aside", environment={**folder.environment, "HOLTER_OUT": str(path / "none" / "a.holter")})
+        check(done.stdout.strip() == "aside" and "no recording" in done.stderr, f"said: {done.stdout}{done.stderr}")
+
+
+run_cases(crashes, recovers, together, switch, aside)

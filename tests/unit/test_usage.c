@@ -2,6 +2,8 @@
 /* test_usage.c - the wait for a CPU that goes on, by two readings; and what the kernel tells. */
 #include "suite.h"
 
+#include <pthread.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,6 +75,44 @@ START_TEST(readings_of_this_thread)
 }
 END_TEST
 
+static void *look_at_first(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 1000 && !usage_has_ended((uint32_t)getpid()); i++)
+		nanosleep(&(struct timespec){.tv_nsec = MS}, NULL);
+	_exit(!usage_has_ended((uint32_t)getpid()) || usage_has_ended((uint32_t)gettid()));
+}
+
+static void *note_tid(void *ret)
+{
+	*(uint32_t *)ret = (uint32_t)gettid();
+	return NULL;
+}
+
+/* The first thread is a zombie from its end to that of the process. */
+START_TEST(threads_that_have_ended)
+{
+	uint32_t tid = (uint32_t)gettid();
+	pthread_t thread;
+	int status;
+	pid_t child;
+
+	ck_assert(!usage_has_ended(tid));
+	ck_assert_int_eq(pthread_create(&thread, NULL, note_tid, &tid), 0);
+	pthread_join(thread, NULL);
+	ck_assert(usage_has_ended(tid));
+	child = fork();
+	if (child == 0) {
+		if (usage_has_ended((uint32_t)getpid()) ||
+			pthread_create(&thread, NULL, look_at_first, NULL))
+			_exit(2);
+		pthread_exit(NULL);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("usage");
@@ -81,6 +121,7 @@ Suite *test_suite(void)
 	tcase_add_test(tests, a_wait_for_a_cpu_grows_until_it_is_told);
 	tcase_add_test(tests, a_sleep_is_no_wait_for_a_cpu);
 	tcase_add_test(tests, readings_of_this_thread);
+	tcase_add_test(tests, threads_that_have_ended);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

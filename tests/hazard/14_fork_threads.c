@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * 14_fork_threads.c - hazard 14: threads that fork at the same time, in a process whose mappings
+ * take the kernel longer to copy than a fork waits for Holter. The C library runs their handlers
+ * side by side. Then the loop stalls alone, and how long the fastest of some forks takes is
+ * printed, and of some that call no handlers, in milliseconds.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+enum {
+	THREADS = 4,
+	MAPPINGS = 14000,
+	FORK_MS = 3000,
+	ALONE_MS = 1000,
+	STALL_MS = 40,
+	PAGE = 4096,
+	TRIES = 5
+};
+
+static atomic_bool done;
+
+static void fork_once(pid_t (*way)(void))
+{
+	pid_t child = way();
+	int status;
+
+	if (child == 0)
+		_exit(0);
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		broken("a child ended with %#x", (unsigned)status);
+}
+
+static void *fork_on(void *unused)
+{
+	(void)unused;
+	while (!done)
+		fork_once(fork);
+	return NULL;
+}
+
+static double fastest_ms(pid_t (*way)(void))
+{
+	double fastest = 1e9;
+
+	for (int i = 0; i < TRIES; i++) {
+		double begin = now_ms();
+
+		fork_once(way);
+		if (now_ms() - begin < fastest)
+			fastest = now_ms() - begin;
+	}
+	return fastest;
+}
+
+static void stall_for(int loop, double duration_ms)
+{
+	for (double end = now_ms() + duration_ms; now_ms() < end;) {
+		burn_ms(STALL_MS);
+		loop_turn(loop);
+	}
+}
+
+int main(void)
+{
+	pthread_t threads[THREADS];
+	int loop = loop_open();
+
+	serve();
+	loop_warm(loop);
+	/* Neighbours of different protection are not joined. */
+	for (int i = 0; i < MAPPINGS; i++) {
+		if (mmap(NULL, PAGE, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+			broken("no memory");
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, fork_on, NULL);
+	stall_for(loop, FORK_MS);
+	done = true;
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	stall_for(loop, ALONE_MS);
+	printf("%.1f %.1f\n", fastest_ms(fork), fastest_ms(_Fork));
+	return 0;
+}
