@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "v8_embedded_map.h"
 #include "v8_string.h"
 
 enum {
@@ -12,6 +13,7 @@ enum {
 	LINE_SEPARATOR = 0x2028,
 	PARAGRAPH_SEPARATOR = 0x2029,
 	UNITS_AT_A_TIME = 2048, /* divides the spacing */
+	PLACES_KEPT = 32,       /* of a script with an embedded map, by position */
 };
 
 /* How far the counting of lines has come at some position. */
@@ -26,6 +28,13 @@ struct checkpoint {
 	uint32_t line_start;
 };
 
+/* What an embedded map said of a position. */
+struct place {
+	int32_t position_plus_1; /* 0: none is kept here */
+	int error;
+	uint32_t line, column;
+};
+
 struct v8_script {
 	uint64_t object, source, name; /* object 0: unused */
 	uint64_t used;                 /* v8_scripts.clock at the last use */
@@ -35,6 +44,8 @@ struct v8_script {
 	struct checkpoint
 		checkpoints[V8_SCRIPT_CHECKPOINTS]; /* [i]: the count at (i + 1) << shift */
 	char file[V8_SCRIPT_FILE_BYTES];
+	struct v8_embedded_map map;
+	struct place places[PLACES_KEPT];
 };
 
 struct v8_scripts {
@@ -107,6 +118,10 @@ static void fill(struct v8_script *script, struct v8_heap *heap, uint64_t object
 	if (v8_string_utf8(heap, name, script->file, sizeof(script->file)) < 0)
 		script->file[0] = '\0';
 	v8_script_plain_path(script->file);
+	memset(script->places, 0, sizeof(script->places));
+	script->map.source = 0;
+	if (length > 0 && length <= SOURCE_UNITS_MAX)
+		v8_embedded_map_find(&script->map, heap, source, (uint32_t)length, script->file);
 }
 
 struct v8_script *v8_script_get(struct v8_scripts *scripts, struct v8_heap *heap, uint64_t object)
@@ -240,7 +255,8 @@ static int look_up_lines(
 	return 0;
 }
 
-int v8_script_line(struct v8_script *script, struct v8_heap *heap, int32_t position,
+/* Where a position is in the source that V8 has. */
+static int find_line(struct v8_script *script, struct v8_heap *heap, int32_t position,
 	uint32_t *ret_line, uint32_t *ret_column)
 {
 	struct line_count count;
@@ -263,5 +279,37 @@ int v8_script_line(struct v8_script *script, struct v8_heap *heap, int32_t posit
 	if (!count.lines)
 		*ret_column += (uint32_t)script->column_offset;
 	*ret_line = count.lines + 1 + (uint32_t)script->line_offset;
+	return 0;
+}
+
+/* The same few positions are asked for again and again. */
+static int find_origin(struct v8_script *script, struct v8_heap *heap, int32_t position,
+	uint32_t *line, uint32_t *column)
+{
+	struct place *place = &script->places[position % PLACES_KEPT];
+
+	if (place->position_plus_1 != position + 1) {
+		place->position_plus_1 = position + 1;
+		place->error = v8_embedded_map_place(&script->map, heap, line, column);
+		place->line = *line;
+		place->column = *column;
+	}
+	*line = place->line;
+	*column = place->column;
+	return place->error;
+}
+
+int v8_script_line(struct v8_script *script, struct v8_heap *heap, int32_t position,
+	uint32_t *ret_line, uint32_t *ret_column)
+{
+	uint32_t line, column;
+	int error = find_line(script, heap, position, &line, &column);
+
+	if (!error && script->map.source)
+		error = find_origin(script, heap, position, &line, &column);
+	if (error)
+		return error;
+	*ret_line = line;
+	*ret_column = column;
 	return 0;
 }

@@ -3,7 +3,8 @@
  * v8_script.h - V8's scripts: the file a function is in, and the line and column of a position in
  * its source. A bounded cache by script, checked again at each use; lines come from V8's own table
  * where it has made one, else from counting in the source, with checkpoints on the way so that the
- * second question is cheap. Tier B. A script longer than 16 Mi units has no lines.
+ * second question is cheap. Of a script that was compiled in memory they are those of its file
+ * (v8_embedded_map.h). Tier B. A script longer than 16 Mi units has no lines.
  */
 #pragma once
 
@@ -19,7 +20,7 @@ enum {
 struct v8_script;
 struct v8_scripts;
 
-/* Takes about 330 KiB of the arena. Returns null when it is full. */
+/* Takes about 370 KiB of the arena. Returns null when it is full. */
 struct v8_scripts *v8_scripts_new(struct arena *arena);
 /*
  * The script of a Script object; null if it is none. Borrowed until the next call. When all places
@@ -29,8 +30,9 @@ struct v8_script *v8_script_get(struct v8_scripts *scripts, struct v8_heap *heap
 /* Its path, URL or name; "" if it has none. */
 const char *v8_script_file(const struct v8_script *script);
 /*
- * The line and column (from 1) of a position in its source. Returns 0, or a negative errno: the
- * source cannot be read, is too long, or ends before.
+ * The line and column (from 1) of a position in its source, or in its file where that was compiled
+ * in memory. Returns 0, or a negative errno: the source cannot be read, is too long, or ends
+ * before; nobody wrote what is there.
  */
 int v8_script_line(struct v8_script *script, struct v8_heap *heap, int32_t position,
 	uint32_t *ret_line, uint32_t *ret_column);
