@@ -38,7 +38,7 @@ void jobs_find(struct jobs *ret, struct recording *recording)
 			continue;
 		for (size_t j = 0; j < stall->sample_count && !jobs_has(&jobs, stall->loop); j++) {
 			if (waits_for_a_job(&recording->samples[stall->first_sample + j]))
-				jobs.loops[jobs.count++] = stall->loop;
+				jobs.loops[jobs.count++] = stall->loop->record.id;
 		}
 	}
 	*ret = jobs;
@@ -46,8 +46,8 @@ void jobs_find(struct jobs *ret, struct recording *recording)
 
 bool jobs_has(const struct jobs *jobs, const struct loop *loop)
 {
-	for (size_t i = 0; i < jobs->count; i++) {
-		if (jobs->loops[i] == loop)
+	for (size_t i = 0; loop && i < jobs->count; i++) {
+		if (jobs->loops[i] == loop->record.id)
 			return true;
 	}
 	return false;

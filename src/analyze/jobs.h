@@ -12,7 +12,7 @@
 #include "recording.h"
 
 struct jobs {
-	const struct loop **loops;
+	uint32_t *loops; /* ids */
 	size_t count;
 };
 

@@ -91,7 +91,7 @@ static bool is_comment_before(const struct v8_embedded_map *map, struct v8_heap 
 	static const char url[] = " sourceMappingURL=data:application/json", end[] = ";base64,";
 	uint32_t from = map->from > HEAD_UNITS ? map->from - HEAD_UNITS : 0;
 	size_t length = map->from - from;
-	uint16_t units[HEAD_UNITS];
+	uint16_t units[HEAD_UNITS] = {0};
 	char text[HEAD_UNITS + 1];
 	const char *found;
 
