@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every shape that a server's loops and processes take: what is recorded, by whom, and what is no stall.
 
-The faults and their healthy twins mostly share a server: its quick paths, its other loop, its other process.
+The faults and their healthy twins mostly share a server: its quick paths, its other loop, its other process. Servers burn CPU
+time: of a stall that is mostly a wait for a CPU, the machine would be the culprit.
 """
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -26,8 +28,7 @@ def functions(found):
 
 
 def only(found, function, cause):
-    """Checks that one function is the verdict, for one cause; what others do to this machine is the host's."""
-    found = [finding for finding in found if finding["cause"] != "runqueue"]
+    """Checks that one function is the verdict, for one cause."""
     check(functions(found) == [function], f"{[finding['summary'] for finding in found]}, not {function}")
     check(found[0]["cause"] == cause, f"the cause is {found[0]['cause']}, not {cause}")
     return found[0]
@@ -43,12 +44,12 @@ def recordings(folder):
     return {int(path.stem.rpartition("-")[2]): path for path in folder.glob("*.holter")}
 
 
-def serve_js(folder, source, visits, seconds=4, options=(), environment=None):
+def serve_js(folder, source, visits, seconds=4, threshold_ms=50):
     """Runs a node program that listens on PORT; returns its recording."""
     port, recording, script = free_port(), folder / "node.holter", folder / "server.js"
     script.write_text(source)
-    with Server(under_holter([node(), *options, script], recording), folder, {"PORT": str(port), **(environment or {})},
-                port):
+    command = under_holter([node(), script], recording, "--threshold", str(threshold_ms))
+    with Server(command, folder, {"PORT": str(port)}, port):
         load(port, seconds, **visits)
     return recording
 
@@ -79,7 +80,7 @@ def nested_first():
         path = serve_js(folder, CONVERTING.replace("WHEN", "listFiles(); listFiles()"), {"root": 5})
         diagnosis = diagnose(path)
         check(not severe(diagnosis), f"reported: {severe(diagnosis)}")
-        check(all(stall["startup"] or stall["ms"] < 400 for stall in Recording(path).stalls), "a turn never ended")
+        check(all(stall["startup"] or stall["ms"] < 2000 for stall in Recording(path).stalls), "a turn never ended")
 
 
 @uses_node
@@ -87,9 +88,9 @@ def nested_after_listen():
     """the same, after it listens: the nested loop is gone when the main one waits, and its turn ends"""
     source = CONVERTING.replace("WHEN", "setImmediate(() => { listFiles(); listFiles(); })")
     with work_folder() as folder:
-        path = serve_js(folder, source, {"root": 5})
-        stalls = Recording(path).stalls
-        check(len(stalls) <= 2 and all(stall["ended"] and stall["ms"] < 1000 for stall in stalls), f"stalls: {stalls}")
+        path = serve_js(folder, source, {"root": 5}, 6)
+        stalls = [stall for stall in Recording(path).stalls if stall["ms"] > 150]  # the others are the machine's
+        check(len(stalls) <= 2 and all(stall["ended"] and stall["ms"] < 3000 for stall in stalls), f"stalls: {stalls}")
 
 
 def two_loops():
@@ -109,7 +110,10 @@ def two_loops():
 
 WORKERS = """
 const { Worker, isMainThread } = require('worker_threads');
-function spin(milliseconds) { for (const end = Date.now() + milliseconds; Date.now() < end;); }
+function spin(milliseconds) {
+  const begin = process.cpuUsage();
+  while (process.cpuUsage(begin).user < 1000 * milliseconds) for (let i = 0; i < 10000; i++) Math.sqrt(i);
+}
 if (isMainThread) {
   const worker = new Worker(__filename);
   require('http').createServer((request, response) => {
@@ -136,7 +140,10 @@ def worker_threads():
 
 SHORT_WORKERS = """
 const { Worker, isMainThread, workerData } = require('worker_threads');
-function spin(milliseconds) { for (const end = Date.now() + milliseconds; Date.now() < end;); }
+function spin(milliseconds) {
+  const begin = process.cpuUsage();
+  while (process.cpuUsage(begin).user < 1000 * milliseconds) for (let i = 0; i < 10000; i++) Math.sqrt(i);
+}
 if (isMainThread) {
   require('http').createServer((request, response) => {
     new Worker(__filename, { workerData: request.url }).once('exit', () => response.end('done'));
@@ -145,7 +152,11 @@ if (isMainThread) {
   let waits = 0;
   setInterval(() => {
     if (++waits < 5) return;
-    if (workerData === '/fatal') spin(300);
+    const begin = Date.now();
+    if (workerData === '/fatal') {
+      spin(300);
+      require('fs').writeSync(1, `spun ${Date.now() - begin}\n`);
+    }
     process.exit();
   }, 5);
 }
@@ -156,11 +167,10 @@ if (isMainThread) {
 def short_workers():
     """a worker for each request: what its thread does not do once it has ended is no stall"""
     with work_folder() as folder:
-        path = serve_js(folder, SHORT_WORKERS, {"root": 10}, 5)
+        # On a busy machine a thread takes its time to end, but not this long.
+        path = serve_js(folder, SHORT_WORKERS, {"root": 10}, 5, threshold_ms=250)
         stalls = [stall for stall in Recording(path).stalls if not stall["startup"]]
-        # What remains is a thread's end itself, where this machine is busy.
-        check(len(stalls) <= 5 and all(stall["ms"] < 150 for stall in stalls), f"stalls: {stalls}")
-        check(not severe(diagnose(path)), f"reported: {severe(diagnose(path))}")
+        check(not stalls, f"stalls: {stalls}")
 
 
 @uses_node
@@ -168,8 +178,12 @@ def fatal_workers():
     """workers that end in the midst of a stall: it is known, has ended, and lasted no longer than they did"""
     with work_folder() as folder:
         path = serve_js(folder, SHORT_WORKERS, {"fatal": 1}, 5)
-        stalls = [stall for stall in Recording(path).stalls if not stall["startup"] and stall["ms"] > 150]
-        check(len(stalls) >= 3 and all(stall["ended"] and 250 < stall["ms"] < 450 for stall in stalls), f"stalls: {stalls}")
+        spun = [int(number) for number in re.findall(r"^spun (\d+)$", (folder / "server.log").read_text(), re.M)]
+        stalls = [stall["ms"] for stall in Recording(path).stalls if stall["ended"] and not stall["startup"]]
+        check(len(spun) >= 2, f"only {spun} were done in time")
+        for ms in spun:  # its end is seen at the next sample, and to end takes time as well
+            check(any(ms - 50 < stall < 1.5 * ms + 300 for stall in stalls), f"{ms} ms are none of {stalls}")
+        check(max(stalls) < 1.5 * max(spun) + 300, f"{stalls}, of {spun}")
         return only(severe(diagnose(path)), "spin", "on-cpu")["summary"]
 
 
@@ -197,7 +211,10 @@ def hang(kind):
 
 STARTING = """
 import http from 'node:http';
-function spin(milliseconds) { for (const end = Date.now() + milliseconds; Date.now() < end;); }
+function spin(milliseconds) {
+  const begin = process.cpuUsage();
+  while (process.cpuUsage(begin).user < 1000 * milliseconds) for (let i = 0; i < 10000; i++) Math.sqrt(i);
+}
 function listen() {
   http.createServer((request, response) => response.end('hello')).listen(process.env.PORT, '127.0.0.1');
 }
@@ -233,7 +250,7 @@ def serving_child(shape):
     (folder / "recordings").mkdir()
     command = [LOOPS, "epoll", shape["name"]]
     with Server(command, folder, {"PORT": str(port), **in_folder(folder / "recordings")}) as server:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while b"ok" not in try_get(port) and time.monotonic() < deadline:
             time.sleep(0.05)
         load(port, 3, root=40, slow=3)
@@ -354,7 +371,7 @@ def drops_into_the_dark():
 
 CLUSTER = """
 const cluster = require('cluster');
-function crunchNumbers() { for (const end = Date.now() + 150; Date.now() < end;); return 'done'; }
+function crunchNumbers() { for (const begin = process.cpuUsage(); process.cpuUsage(begin).user < 150000;); return 'done'; }
 if (cluster.isPrimary) {
   cluster.fork(); cluster.fork();
 } else {
@@ -393,7 +410,7 @@ def npm_start(folder, command=(), environment=None, **visits):
     port = free_port()
     (folder / "package.json").write_text('{"name": "shop", "scripts": {"start": "node server.js"}}')
     (folder / "server.js").write_text("""
-        function sumUp() { for (const end = Date.now() + 120; Date.now() < end;); return 'sum'; }
+        function sumUp() { for (const begin = process.cpuUsage(); process.cpuUsage(begin).user < 120000;); return 'sum'; }
         require('http').createServer((request, response) => response.end(request.url === '/slow' ? sumUp() : 'hello'))
           .listen(process.env.PORT, '127.0.0.1');""")
     environment = {"PORT": str(port), "HOME": str(folder), "npm_config_update_notifier": "false",

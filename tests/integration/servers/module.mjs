@@ -9,7 +9,7 @@ await sleep(20);
 
 function spinAwhile() {
   let turns = 0;
-  for (const end = Date.now() + 120; Date.now() < end;) turns++;
+  for (const begin = process.cpuUsage(); process.cpuUsage(begin).user < 120000;) turns++;
   return String(turns);
 }
 
