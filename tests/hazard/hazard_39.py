@@ -17,6 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from attaching import is_recording, waits
 from harness import HOLTER, PROGRAMS, Fail, Skip, check, diagnose, holter, node, program, run_cases, severe, without_holter, work_folder
 
 NAMESPACES = ["--pid", "--mount", "--user", "--net", "--map-root-user", "--fork"]
@@ -56,25 +57,13 @@ def small_root(folder, binary, name):
 
 def child_of(pid):
     """The process that unshare has started in its new pid namespace."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if children:
             return int(children[0])
         time.sleep(0.01)
     raise Fail("unshare has started nothing")
-
-
-def wait_for(pid, name):
-    """Until it is that program, and waits in a loop."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name and any(
-                    "eventpoll" in os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
-                return pid
-        time.sleep(0.01)
-    raise Fail(f"process {pid} has not become {name}")
 
 
 @contextlib.contextmanager
@@ -84,7 +73,7 @@ def container(name, *command, options=NAMESPACES):
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env=without_holter(), start_new_session=True)
     try:
-        yield wait_for(child_of(process.pid), name)
+        yield waits(child_of(process.pid), name)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -96,7 +85,7 @@ def plain(binary):
     """Runs a program without arguments."""
     process = subprocess.Popen([binary], stdin=subprocess.DEVNULL, start_new_session=True, env=without_holter())
     try:
-        yield wait_for(process.pid, pathlib.Path(binary).name)
+        yield waits(process.pid, pathlib.Path(binary).name)
     finally:
         process.kill()
         process.wait()
@@ -168,9 +157,10 @@ def gone_meanwhile():
         with container("ticker", program("chroot"), root, "/ticker") as pid:
             tool = subprocess.Popen([HOLTER, "attach", "-p", str(pid), "-d", "30s", "-o", recording], stdin=subprocess.DEVNULL,
                                     stderr=subprocess.PIPE, text=True, env=without_holter())
+            is_recording(recording)
             time.sleep(3)
             shutil.rmtree(root)
-        said = tool.communicate(timeout=20)[1]
+        said = tool.communicate(timeout=60)[1]
         check(tool.returncode == 0 and "ended while it was watched" in said, f"attach: {tool.returncode}: {said}")
         check_culprit(the_stall(diagnose(recording)), "grind_beans", "ticker.c")
 
@@ -213,6 +203,9 @@ asyncio.run(main())
         check_numbers(stall, diagnosis)
 
 
+BECOMES_TICKER = 'until ls -l /proc/$below/fd | grep -q eventpoll; do sleep 0.1; done'
+
+
 def tool_inside(script, **settings):
     """Runs a script of the shell as the first process of a pid namespace: `holter` and `ticker` are variables of it."""
     done = subprocess.run([program("unshare"), "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
@@ -224,7 +217,7 @@ def tool_inside(script, **settings):
 def tool_in_namespace():
     """the tool and the server in one pid namespace that is not the first"""
     needs_root()
-    stall, diagnosis = tool_inside(f'$ticker & holter_pid=$!; sleep 0.5; $holter diagnose --json -p $holter_pid -d {SECONDS}')
+    stall, diagnosis = tool_inside(f'$ticker & below=$!; {BECOMES_TICKER}; $holter diagnose --json -p $below -d {SECONDS}')
     check_culprit(stall, "grind_beans", "ticker.c")
     check(diagnosis["recording"]["pid"] == stall["loop"]["tid"] == 2, f"its numbers are {diagnosis['recording']}, {stall['loop']}")
 
@@ -233,8 +226,9 @@ def tool_between():
     """the tool in a pid namespace, the server in one below"""
     needs_root()
     stall, diagnosis = tool_inside(
-        'unshare --pid --fork --kill-child $ticker & above=$!; sleep 0.7; read below < /proc/$above/task/$above/children; '
-        f'$holter diagnose --json -p $below -d {SECONDS}')
+        'unshare --pid --fork --kill-child $ticker & above=$!; below=; '
+        'until [ "$below" ]; do sleep 0.1; read below < /proc/$above/task/$above/children; done; '
+        f'{BECOMES_TICKER}; $holter diagnose --json -p $below -d {SECONDS}')
     check_culprit(stall, "grind_beans", "ticker.c")
     check_numbers(stall, diagnosis)
 
@@ -275,7 +269,7 @@ def replaced_node():
         script.write_text(SCRIPT)
         process = subprocess.Popen([binary, script], stdin=subprocess.DEVNULL, env=without_holter())
         try:
-            wait_for(process.pid, "node")
+            waits(process.pid, "node")
             binary.unlink()
             binary.write_text("#!/bin/sh\n")
             stall, diagnosis = live(process.pid)
