@@ -98,7 +98,7 @@ def hangs(function, cause, *command):
         found = severe(diagnose(path))
         check(len(found) == 1 and (found[0]["culprit"] or {}).get("function") == function, f"finds {found}")
         check(found[0]["cause"] == cause and found[0]["severity"] == "critical", f"{found[0]['severity']}: {found[0]['cause']}")
-        for words in ("at least", "had not let go"):
+        for words in ("at least", "still held it"):
             check(words in found[0]["summary"], found[0]["summary"])
         check(found[0]["stall"]["count"] == 1 and found[0]["stall"]["total_ms"] > 1500, found[0]["stall"])
         return found[0]["summary"]
@@ -170,7 +170,7 @@ def zombie():
 def becomes(*options):
     with serving("/usr/bin/python3", SERVERS / "life.py", node(), SERVERS / "life.js", "stalls") as (server, folder, _):
         path = folder / "x.holter"
-        tool = begin(server.process.pid, path, "6s", *options)
+        tool = begin(server.process.pid, path, "8s", *options)
         is_recording(path)
         time.sleep(1)
         os.kill(server.process.pid, signal.SIGUSR2)
@@ -194,18 +194,29 @@ def becomes_another_by_poll():
     check("node" in becomes("--method=poll"), "the new program's thread is not there")
 
 
+def are_recordings(folder, name, number):
+    """Waits until so many children have recordings."""
+    deadline = time.monotonic() + 60
+    while len(found := sorted(folder.glob(f"{name}.holter.*"))) < number:
+        check(time.monotonic() < deadline, f"of {number} children: {found}")
+        time.sleep(0.05)
+
+
 @uses_node
 def children():
     """with --children each worker has a recording, and what only ran for a moment has none; without, there is one in all"""
     with life("cluster") as (server, folder, _):
         with_children, polled, without = folder / "with.holter", folder / "polled.holter", folder / "without.holter"
-        # More than the ten seconds that may be start-up.
-        tools = [begin(server.process.pid, with_children, "14s", "--children"), begin(server.process.pid, without, "14s"),
-                 begin(server.process.pid, polled, "14s", "--children", "--method=poll")]
+        tools = [begin(server.process.pid, with_children, "120s", "--children"), begin(server.process.pid, without, "120s"),
+                 begin(server.process.pid, polled, "120s", "--children", "--method=poll")]
         for path in (with_children, polled, without):
             is_recording(path)
         os.kill(server.process.pid, signal.SIGUSR2)
+        for name in ("with", "polled"):
+            are_recordings(folder, name, 3)
+        time.sleep(14)  # more than the ten seconds that may be start-up
         for tool in tools:
+            tool.send_signal(signal.SIGINT)
             said = finish(tool)
             check("threads of the process" not in said and "perf" not in said, f"says of a child that has ended: {said!r}")
         for name in ("with", "polled"):
@@ -228,6 +239,17 @@ def visit(port):
                 pass
 
 
+def workers(master, others, number):
+    """Waits until a process has so many children, and none of the others any more; their pids."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = set(map(int, pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+        if len(found) == number and not found & others:
+            return found
+        check(time.monotonic() < deadline, f"{found} instead of {others}")
+        time.sleep(0.05)
+
+
 def nginx_workers():
     """nginx: each worker of a master that waits by no call of ours"""
     wants_root()
@@ -239,17 +261,20 @@ def nginx_workers():
         (folder / "index.html").write_text("here\n")
         with Server([found, "-c", folder / "nginx.conf", "-p", folder], folder, port=port) as server:
             path = folder / "x.holter"
-            tool = begin(server.process.pid, path, "5s", "--children")
+            old = workers(server.process.pid, set(), 2)
+            tool = begin(server.process.pid, path, "120s", "--children")
             is_recording(path)
             visit(port)
             os.kill(server.process.pid, signal.SIGHUP)  # new workers
-            time.sleep(1)
+            workers(server.process.pid, old, 2)
+            are_recordings(folder, "x", 4)
             visit(port)
+            tool.send_signal(signal.SIGINT)
             finish(tool)
-            own = sorted(folder.glob("x.holter.*"), key=lambda one: int(one.suffix[1:]))
+            own = {int(one.suffix[1:]): one for one in folder.glob("x.holter.*")}
             check(len(own) == 4, f"of two workers that were there, and two new ones: {own}")
-            old, new = own[:2], own[2:]
-            for those, kind in ((old, "that was there"), (new, "that is new")):
+            before, since = ([one for pid, one in own.items() if (pid in old) == was_there] for was_there in (True, False))
+            for those, kind in ((before, "that was there"), (since, "that is new")):
                 check(any("turns" in what for one in those for _, _, what in observed(one)), f"no turn of a worker {kind} was seen")
 
 
@@ -261,7 +286,7 @@ def threads_end():
         attach(server.process.pid, path, "6s")
         blames(path, "waitForLock")
         seen = [what for _, thread, what in observed(path) if thread != str(server.process.pid)]
-        stalled = [what for what in seen if re.search(r"longest 1[2-9]\d ms", what)]
+        stalled = [what for what in seen if re.search(r"longest (1[2-9]|[2-9]\d)\d ms", what)]
         check(len(stalled) >= 3, f"the loops of few workers: {seen}")
         # A slot that is used again begins anew: none has more turns than its thread.
         check(all(int(what.split()[0]) < 30 for what in stalled), f"turns of others: {stalled}")
@@ -321,9 +346,9 @@ def ended_by(number):
         tool.send_signal(number)
         finish(tool)
         took = time.monotonic() - began
-        check(took < 5, f"took {took:.1f} s to end")
+        check(took < 20, f"took {took:.1f} s to end")
         found = blames(path, "waitForLock")
-        check(2 < found["recording"]["seconds"] < 10, found["recording"])
+        check(2 < found["recording"]["seconds"] < 20, found["recording"])
         check(server.process.poll() is None, "the server ended as well")
 
 
@@ -349,10 +374,10 @@ def interrupted_diagnosis():
                                 preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(follower)
         progress = b""
-        while b"2 s of 60" not in progress:
+        while not re.search(rb"(?<!\d)[2-9] s of 60", progress):
             progress += os.read(leader, 4096)
         os.write(leader, b"\x03")
-        verdict, _ = tool.communicate(timeout=30)
+        verdict, _ = tool.communicate(timeout=60)
         os.close(leader)
         check(tool.returncode == 0, f"ended with {tool.returncode}")
         check("waitForLock (life.js:" in verdict, verdict)
@@ -392,8 +417,8 @@ def bad_words():
         pid, kept = str(server.process.pid), folder / "kept"
         kept.write_text("not ours\n")
         for words, said in ((["-o", "/proc/nowhere/x.holter"], "no recording"), (["-o", kept], "is no recording"),
-                            (["-d", "0", "-o", folder / "x"], "wants a time"), (["-d", "-1s", "-o", folder / "x"], "wants a time"),
-                            (["-d", "3 parsecs", "-o", folder / "x"], "wants a time"), ([], "a file (-o)")):
+                            (["-d", "0", "-o", folder / "x"], "needs a time"), (["-d", "-1s", "-o", folder / "x"], "needs a time"),
+                            (["-d", "3 parsecs", "-o", folder / "x"], "needs a time"), ([], "a file for the recording (-o)")):
             done = holter("attach", "-p", pid, *words)
             lines = done.stderr.splitlines()
             check(done.returncode not in (0, 1) and len(lines) == 1 and said in lines[0], f"{words}: {done.returncode}, {lines}")
