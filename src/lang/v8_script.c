@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "v8_embedded_map.h"
+#include "v8_source_url.h"
 #include "v8_string.h"
 
 enum {
@@ -100,6 +101,12 @@ static int32_t smi_or_zero(struct v8_heap *heap, uint64_t object, int32_t offset
 	return v8_field_smi(heap, object, offset, &value) ? 0 : value;
 }
 
+/* Whether a name says where the source is: a file, or one of node's own. */
+static bool is_file(const char *name)
+{
+	return name[0] == '/' || strncmp(name, "node:", strlen("node:")) == 0;
+}
+
 static void fill(struct v8_script *script, struct v8_heap *heap, uint64_t object, uint64_t source,
 	uint64_t name)
 {
@@ -120,8 +127,13 @@ static void fill(struct v8_script *script, struct v8_heap *heap, uint64_t object
 	v8_script_plain_path(script->file);
 	memset(script->places, 0, sizeof(script->places));
 	script->map.source = 0;
-	if (length > 0 && length <= SOURCE_UNITS_MAX)
+	if (length <= 0 || length > SOURCE_UNITS_MAX)
+		return;
+	if (is_file(script->file))
 		v8_embedded_map_find(&script->map, heap, source, (uint32_t)length, script->file);
+	else
+		v8_source_url_read(
+			heap, source, (uint32_t)length, script->file, sizeof(script->file));
 }
 
 struct v8_script *v8_script_get(struct v8_scripts *scripts, struct v8_heap *heap, uint64_t object)

@@ -27,7 +27,7 @@ struct v8_scripts *v8_scripts_new(struct arena *arena);
  * are taken, the one used longest ago is forgotten.
  */
 struct v8_script *v8_script_get(struct v8_scripts *scripts, struct v8_heap *heap, uint64_t object);
-/* Its path, URL or name; "" if it has none. */
+/* Its path, URL or name, for code of no file what it calls itself; "" if it has none. */
 const char *v8_script_file(const struct v8_script *script);
 /*
  * The line and column (from 1) of a position in its source, or in its file where that was compiled

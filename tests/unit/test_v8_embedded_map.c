@@ -101,6 +101,11 @@ static void check_as_it_ran(struct v8_script *script)
 	check_place(script, 2, 1, 3);
 }
 
+/* What looks like a member of the map, and is not. */
+static const char nested[] =
+	"{\"x\":{\"sources\":[\"a\",\"b\"],\"mappings\":\"A\"},\"sources\":[\"s.ts\"],"
+	"\"sourcesContent\":[\"\\\"mappings\\\":\\\"AAAA\\\"\"],\"mappings\":\"%s\"}";
+
 START_TEST(a_map_of_the_script_itself)
 {
 	static const char *const heads[] = {
@@ -110,8 +115,7 @@ START_TEST(a_map_of_the_script_itself)
 		"{\"sourceRoot\":\"/app/\",\"sources\":[\"s.ts\"],\"mappings\":\"%s\"}",
 		"{\"sourceRoot\":\"\",\"sources\":[\"\\/app\\/s.ts\"],\"mappings\":\"%s\"}",
 		"{ \"mappings\" : \"%s\" , \"sources\" : [ \"s.ts\" ] }",
-		"{\"x\":{\"sources\":[\"a\",\"b\"],\"mappings\":\"A\"},\"sources\":[\"s.ts\"],"
-		"\"sourcesContent\":[\"\\\"mappings\\\":\\\"AAAA\\\"\"],\"mappings\":\"%s\"}",
+		nested,
 	};
 	char map[512];
 

@@ -488,6 +488,57 @@ START_TEST(urls_become_paths)
 }
 END_TEST
 
+/* What is no file may say what it is: the last comments of its source do. */
+START_TEST(scripts_name_themselves)
+{
+	static const char *const sources[][3] = {
+		/* name, source, expected */
+		{NULL, "f()\n//# sourceURL=rules/risk.js", "rules/risk.js"},
+		{NULL, "f()\n//@ sourceURL=rules/risk.js\r\n", "rules/risk.js"},
+		{NULL, "//# sourceURL=a.js\n//# sourceMappingURL=b\n\n  // c\n", "a.js"},
+		{"evalmachine.<anonymous>", "f()\n//# sourceURL=\xe9.js\n", "\u00e9.js"},
+		{"/app/x.js", "f()\n//# sourceURL=a.js", "/app/x.js"},
+		{"file:///app/x.js", "f()\n//# sourceURL=a.js", "/app/x.js"},
+		{"node:vm", "f()\n//# sourceURL=a.js", "node:vm"},
+		{"eval", "//# sourceURL=a.js\nf()", "eval"},
+		{"eval", "text + '//# sourceURL=a.js'", "eval"},
+		{"eval", "f()\n//# sourceURL=a b", "eval"},
+		{"eval", "f()\n//# sourceURL='a'", "eval"},
+		{"eval", "f()\n//# sourceURL=\n", "eval"},
+		{"eval", "/", "eval"},
+		{NULL, "", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		uint64_t name = sources[i][0] ? made_one_byte(made, sources[i][0]) : made_smi(0);
+		uint64_t script = made_script(made, name, made_one_byte(made, sources[i][1]));
+
+		ck_assert_str_eq(
+			v8_script_file(v8_script_get(scripts, &made->heap, script)), sources[i][2]);
+	}
+}
+END_TEST
+
+/* A name may lie anywhere in what is read of the end, and is taken whole or not at all. */
+START_TEST(names_in_long_sources)
+{
+	/* Each length about as long as there is room for. */
+	for (int length = 0; length<1500; length += length> 1000 && length < 1020 ? 1 : 13) {
+		char text[4096], name[2048];
+		uint64_t script;
+		int used = snprintf(text, sizeof(text), "%*s\n//# sourceURL=", 1500, "x");
+
+		memset(name, 'n', (size_t)length);
+		name[length] = '\0';
+		memcpy(text + used, name, (size_t)length + 1);
+		script = made_script(made, made_one_byte(made, "eval"), made_one_byte(made, text));
+		ck_assert_str_eq(v8_script_file(v8_script_get(scripts, &made->heap, script)),
+			length > 0 && length <= 1010 ? name : "eval");
+		made->heap.reads_left = V8_READS_MAX;
+	}
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("v8_heap");
@@ -515,6 +566,8 @@ Suite *test_suite(void)
 	tcase_add_test(lines, positions_outside_of_the_source);
 	tcase_add_test(lines, scripts_are_forgotten_and_changed);
 	tcase_add_test(lines, urls_become_paths);
+	tcase_add_test(lines, scripts_name_themselves);
+	tcase_add_test(lines, names_in_long_sources);
 	suite_add_tcase(suite, lines);
 	return suite;
 }
