@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "format.h"
 #include "gc_v8.h"
 #include "life.h"
 #include "polled.h"
@@ -46,6 +45,7 @@ static struct loop *register_thread(void)
 	atomic_store_explicit(&loop->turns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->busy_ns, 0, memory_order_relaxed);
 	loop->quick_descriptor = LOOP_NOT_QUICK;
+	atomic_store_explicit(&loop->left, false, memory_order_relaxed);
 	atomic_store_explicit(&loop->gc_turn_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_head, 0, memory_order_relaxed);
 	atomic_store_explicit(&loop->ended_tail, 0, memory_order_relaxed);
@@ -66,20 +66,20 @@ static struct loop *register_thread(void)
 	return loop;
 }
 
-/* Whether a descriptor is an epoll instance still: a loop that a thread has left closes its own. */
-static bool is_epoll(int32_t descriptor)
+/*
+ * Whether an epoll wait is one inside a turn of the loop, which waits on something else: as long as
+ * that is there. A set that polls wait on may be there and waited on no more: what listens is
+ * believed in, and others until the epoll has been waited on some times in a row. Asked at its
+ * first wait and now and then: it costs system calls.
+ */
+static bool is_nested(const struct loop *loop)
 {
-	char path[40], target[32];
-	struct format format;
-	int64_t length;
-
-	if (descriptor < 0)
-		return false;
-	format_init(&format, path, sizeof(path));
-	format_text(&format, "/proc/self/fd/");
-	format_unsigned(&format, (uint64_t)descriptor);
-	length = sys_readlink(path, target, sizeof(target));
-	return length == 22 && !memcmp(target, "anon_inode:[eventpoll]", 22);
+	if (thread.waits > 1 && thread.waits % WAITS_TO_BELIEVE)
+		return true;
+	if (atomic_load_explicit(&loop->descriptor, memory_order_relaxed) != LOOP_POLLS)
+		return !polled_epoll_is_gone(loop->tid, loop->descriptor);
+	return !polled_is_gone(&loop->set) &&
+	       (thread.waits < WAITS_TO_BELIEVE || polled_rank(&loop->set) == POLLED_LISTENS);
 }
 
 static void consider(int32_t descriptor, enum wait_call wait)
@@ -91,6 +91,7 @@ static void consider(int32_t descriptor, enum wait_call wait)
 	}
 	thread.candidate = descriptor;
 	thread.candidate_wait = (uint16_t)wait;
+	thread.set_listens = false;
 	thread.first_wait_ns = clock_now_ns();
 	thread.waits = 1;
 }
@@ -127,10 +128,7 @@ static struct loop *enter_slow(int32_t descriptor, enum wait_call wait)
 		return NULL;
 	consider(descriptor, wait);
 	if (loop) {
-		/* Another epoll inside a turn is a nested loop, unless the first one is gone. Asked
-		 * at its first wait and now and then: it costs a system call. */
-		if ((thread.waits > 1 && thread.waits % WAITS_TO_BELIEVE) ||
-			is_epoll(loop->descriptor))
+		if (is_nested(loop))
 			return NULL;
 		atomic_store_explicit(&loop->wait, wait, memory_order_relaxed);
 		atomic_store_explicit(&loop->descriptor, descriptor, memory_order_release);
@@ -175,7 +173,14 @@ static bool adopts_set(struct loop *loop, const struct wait_list *list, enum wai
 {
 	if (!consider_set(list, wait) || (thread.waits > 1 && thread.waits % WAITS_TO_BELIEVE))
 		return false;
-	if (!polled_is_gone(&loop->set)) {
+	if (atomic_load_explicit(&loop->descriptor, memory_order_relaxed) != LOOP_POLLS) {
+		/* It was an epoll, and is left. */
+		if (thread.waits < WAITS_TO_BELIEVE || !list->count)
+			return false;
+		atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
+		atomic_store_explicit(&loop->left, false, memory_order_relaxed);
+		atomic_store_explicit(&loop->descriptor, LOOP_POLLS, memory_order_release);
+	} else if (!polled_is_gone(&loop->set)) {
 		if (thread.waits < WAITS_TO_BELIEVE ||
 			polled_rank(&thread.set) <= polled_rank(&loop->set))
 			return false;
@@ -236,6 +241,11 @@ static struct loop *end_turn(struct loop *loop, int32_t descriptor)
 		return loop;
 	now = clock_now_ns();
 	turn_ns = now > begin_ns ? now - begin_ns : 0;
+	if (turn_ns >= loop_threshold_ns &&
+		atomic_exchange_explicit(&loop->left, false, memory_order_relaxed)) {
+		atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
+		return loop;
+	}
 	loop_count_turn(loop, turn_ns);
 	if (turn_ns >= loop_threshold_ns)
 		loop_stalled(loop, begin_ns, now);
@@ -258,9 +268,12 @@ bool loop_may_poll(void)
 	if (!life_may_record())
 		return false;
 	/* In a thread that has another loop, polls are part of an annotated wait, or blocking calls
-	 * inside the turn. */
+	 * inside the turn; unless it has left that loop. */
 	if (loop)
-		return atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_POLLS;
+		return atomic_load_explicit(&loop->descriptor, memory_order_relaxed) ==
+			       LOOP_POLLS ||
+		       (atomic_load_explicit(&loop->left, memory_order_relaxed) &&
+			       life_server_since_ns());
 	/* Threads poll for many reasons; only in a server is it taken for a loop. */
 	return life_server_since_ns() && !(thread.candidate >= 0 && thread.waits);
 }
@@ -269,7 +282,8 @@ struct loop *loop_enter_set(const struct wait_list *list, enum wait_call wait)
 {
 	struct loop *loop = thread.loop;
 
-	if (loop && wait_set_is_same(&loop->set, list)) {
+	if (loop && atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_POLLS &&
+		wait_set_is_same(&loop->set, list)) {
 		wait_set_renew(&loop->set, list);
 		if (!thread.set_listens)
 			thread.waits = 0;

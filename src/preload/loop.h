@@ -57,8 +57,10 @@ struct loop {
 	_Atomic uint32_t wait;      /* enum wait_call */
 	struct wait_set set;        /* private: what a loop that polls waits on */
 
-	/* Written by Holter's thread alone. */
+	/* Written by Holter's thread, but for `left`, which the loop's takes back. */
 	_Alignas(64) _Atomic uint32_t ended_tail; /* release: entries below it may be overwritten */
+	/* The turn in progress is none: its epoll descriptor is closed. Relaxed. */
+	_Atomic bool left;
 
 	/* Fixed before `state` says so. */
 	_Alignas(64) uint32_t id; /* from 1, unique in the recording */

@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "format.h"
+#include "proc_path.h"
 #include "sys.h"
 
 enum { PAGE_BYTES = 4096, WORD_BYTES = 8 };
@@ -67,6 +70,25 @@ bool polled_sets(struct wait_list *ret, int limit, const fd_set *const sets[3])
 	}
 	wait_list_of_words(ret, words, looked_at);
 	return true;
+}
+
+bool polled_epoll_is_gone(uint32_t tid, int32_t descriptor)
+{
+	static const char epoll[] = "anon_inode:[eventpoll]";
+	char path[PROC_PATH_BYTES], target[sizeof(epoll)];
+	struct format format;
+	struct stat status;
+	int64_t length;
+
+	/* Not by the process's own folder: its descriptors go with its first thread. */
+	proc_path_task(path, sizeof(path), sys_getpid(), tid, "/fd/");
+	if (sys_stat(path, &status))
+		return false;
+	format = (struct format){.buffer = path, .size = sizeof(path), .length = strlen(path)};
+	format_unsigned(&format, (uint64_t)descriptor);
+	length = sys_readlink(path, target, sizeof(target));
+	return length == -ENOENT || (length > 0 && (length != sizeof(epoll) - 1 ||
+							   memcmp(target, epoll, (size_t)length)));
 }
 
 bool polled_is_gone(const struct wait_set *set)

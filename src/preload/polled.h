@@ -23,6 +23,9 @@ bool polled_entries(struct wait_list *ret, const struct pollfd *entries, nfds_t 
 bool polled_sets(struct wait_list *ret, int limit, const fd_set *const sets[3]);
 /* The set that begins with a list; a socket that listens is its oldest. */
 void polled_begin(struct wait_set *ret, const struct wait_list *list);
+/* Whether a thread's epoll descriptor is closed, or its number another file's: a loop that is left
+ * closes its own. False where /proc does not tell. Any thread. */
+bool polled_epoll_is_gone(uint32_t tid, int32_t descriptor);
 /* Whether none of the descriptors is open any more. */
 bool polled_is_gone(const struct wait_set *set);
 /*

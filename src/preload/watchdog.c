@@ -27,6 +27,7 @@
 #include "loop.h"
 #include "mark.h"
 #include "output.h"
+#include "polled.h"
 #include "pool_watch.h"
 #include "proc_path.h"
 #include "sampler.h"
@@ -410,15 +411,21 @@ static void write_turns(struct watch *watch, struct loop *loop, uint64_t now, bo
 		dog.last_activity_ns = now;
 }
 
+/* Ends a stall whose end nobody stamps: as long as it was known to be. */
+static void end_stall(struct watch *watch)
+{
+	if (!watch->stall.id)
+		return;
+	watch->stall.ended = true;
+	write_stall(watch);
+	watch->stall.id = 0;
+}
+
 /* The thread has ended: the entry is free for another. */
 static void release(struct watch *watch, struct loop *loop, uint64_t now)
 {
 	fetch_ended(watch, loop);
-	if (watch->stall.id) {
-		/* As long as it was known to be: nobody has stamped its end. */
-		watch->stall.ended = true;
-		write_stall(watch);
-	}
+	end_stall(watch);
 	write_turns(watch, loop, now, true);
 	watch->loop_id = 0;
 	atomic_store_explicit(&loop->state, LOOP_FREE, memory_order_release);
@@ -473,6 +480,20 @@ static void tick(uint64_t now)
 	dog.next_tick_ns = now + SECOND_NS;
 }
 
+/* Whether the thread has left its loop, and does something else now, which is no turn. */
+static bool has_left(struct loop *loop, uint64_t begin_ns)
+{
+	int32_t descriptor = atomic_load_explicit(&loop->descriptor, memory_order_relaxed);
+
+	if (descriptor < 0 || !polled_epoll_is_gone(loop->tid, descriptor))
+		return false;
+	atomic_store_explicit(&loop->left, true, memory_order_relaxed);
+	/* It may have come back meanwhile. */
+	if (atomic_load_explicit(&loop->turn_begin_ns, memory_order_relaxed) != begin_ns)
+		atomic_store_explicit(&loop->left, false, memory_order_relaxed);
+	return true;
+}
+
 /* Looks at every loop once. Returns when to look again. */
 static uint64_t look(uint64_t now)
 {
@@ -484,6 +505,7 @@ static uint64_t look(uint64_t now)
 		struct watch *watch = &dog.watches[i];
 		struct loop *loop = &loops[i];
 		uint64_t begin_ns;
+		bool is_long;
 
 		if (atomic_load_explicit(&loop->state, memory_order_acquire) != LOOP_LIVE)
 			continue;
@@ -493,12 +515,15 @@ static uint64_t look(uint64_t now)
 		begin_ns = atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire);
 		fetch_ended(watch, loop);
 		/* A turn that looks long may be one in which its thread has ended long ago. */
-		if (begin_ns && now >= begin_ns + settings.threshold_ns && has_ended(loop))
+		is_long = begin_ns && now >= begin_ns + settings.threshold_ns;
+		if (is_long && has_ended(loop))
 			release(watch, loop, now);
-		else if (begin_ns)
+		else if (begin_ns && !(is_long && has_left(loop, begin_ns)))
 			next = least(next, watch_turn(watch, loop, begin_ns, now));
 		else
 			next = least(next, now + period_ns);
+		if (atomic_load_explicit(&loop->left, memory_order_relaxed))
+			end_stall(watch);
 		if (!begin_ns)
 			record_resting(watch, loop, now);
 	}
