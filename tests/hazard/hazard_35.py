@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from attaching import begin, is_recording, kill, wants_root
 from bpf_objects import all_ids, left_over, of_process
-from harness import (HOLTER, PROGRAMS, SOAK, Fail, Server, check, free_port, get, holter, node, program, run_cases,
+from harness import (HOLTER, PROGRAMS, SOAK, Server, check, free_port, get, holter, node, program, run_cases,
                      without_holter, work_folder)
 
 KILLS = 1000 if SOAK else 200
@@ -28,6 +28,7 @@ DURATION = "600ms"
 AFTER = 0.8  # seconds after its recording began: by then a tool ends by itself
 STALL_MS = 20
 STOPPED_MS = 1
+TOOLS = 15  # on a thread that must not be stopped, one after the other
 FAULTS = pathlib.Path(__file__).parent.parent / "integration" / "servers" / "faults.js"
 
 
@@ -145,8 +146,9 @@ def start_seconds(target, path):
 
 def kill_many(target, folder, number, rng, tally):
     path = folder / "killed.holter"
-    latest = start_seconds(target, path) + AFTER
     for i in range(number):
+        if i % 20 == 0:
+            latest = start_seconds(target, path) + AFTER
         kill_one(target, path, rng.uniform(0, latest), tally)
         if target.is_still and i % 10 == 0:
             target.check(with_text=True)
@@ -213,12 +215,12 @@ def control():
             subprocess.run(["umount", mounted], check=True)  # and the map with it
 
 
-def stopped_ns(folder, with_tool):
-    """The longest time that a busy thread of a server could not run for no reason of the scheduler's."""
+def stopped(folder, with_tool):
+    """The longest time in ms that a busy thread of a server could not run for no reason of the scheduler's; how often for 1 ms."""
     port = free_port()
     rng = random.Random(port)
     with Server([PROGRAMS / "35_target", port, "clock"], folder, port=port) as server:
-        for i in range(15):
+        for i in range(TOOLS):
             if with_tool:
                 tool = stalling(server.process.pid, folder / f"stop-{i}.holter")
                 time.sleep(rng.uniform(0.2, 1.2))
@@ -226,27 +228,26 @@ def stopped_ns(folder, with_tool):
             else:
                 time.sleep(rng.uniform(0.2, 1.2))
         server.stop()
-        longest, windows = map(int, server.printed().split())
+        longest_ns, windows, stops = map(int, server.printed().split())
+    for path in folder.glob("stop-*"):
+        path.unlink()
     check(windows > 200, f"only {windows} readings")
-    return longest
+    return longest_ns / 1e6, stops
 
 
 def never_stopped():
     """a thread that always runs is never kept from running for a millisecond"""
     wants_root()
-    # A virtual machine's own host stops all of it now and then; a tool that stops the server would do so each time.
     with work_folder() as folder:
-        control = stopped_ns(folder, with_tool=False)
-        longest = []
+        alone, tried = stopped(folder, with_tool=False), []
         for _ in range(4):
-            longest.append(stopped_ns(folder, with_tool=True))
-            if longest[-1] < STOPPED_MS * 1e6:
+            tried.append(stopped(folder, with_tool=True))
+            if tried[-1][0] < STOPPED_MS:
                 break
-            for path in folder.glob("stop-*"):
-                path.unlink()
-        else:
-            raise Fail(f"stopped for {[ns / 1e6 for ns in longest]} ms, without the tool for {control / 1e6}")
-        return f"{longest[-1] / 1e6:.3f} ms, without the tool {control / 1e6:.3f} ms"
+        remark = f"longest in ms, how often for {STOPPED_MS} ms: {tried}, without a tool {alone}"
+        # A virtual machine's own host stops all of it now and then. A tool that stops the server does so each time.
+        check(tried[-1][0] < STOPPED_MS or min(stops for _, stops in tried) < TOOLS / 2, remark)
+        return remark
 
 
 def stops_are_seen():
@@ -262,8 +263,8 @@ def stops_are_seen():
         os.kill(server.process.pid, signal.SIGCONT)
         time.sleep(0.5)
         server.stop()
-        longest = int(server.printed().split()[0])
-    check(longest > 2.5e6, f"a stop of 3 ms was taken for {longest / 1e6} ms")
+        longest_ns, _, stops = map(int, server.printed().split())
+    check(longest_ns > 2.5e6 and stops >= 1, f"a stop of 3 ms was taken for {longest_ns / 1e6} ms, and {stops} stops")
 
 
 def no_hand_on_it():
