@@ -146,6 +146,10 @@ static enum frame_class script_class(const struct frame *frame)
 	/* A frame of which nothing is known must not be taken for the application's. */
 	if (frame->kind == FRAME_JS_BUILTIN || !frame->function)
 		return CLASS_RUNTIME;
+	/* Code of no file was made at run time, mostly by a package (templates, schemas). Nobody
+	 * could look it up: a caller that has a file says more. */
+	if (file[0] == '\0')
+		return CLASS_DEPENDENCY;
 	/* A package that was compiled is a package, wherever its sources lay. */
 	if (in_dependency_folder(file) ||
 		(frame->generated && in_dependency_folder(frame->generated->function->file)))

@@ -105,7 +105,8 @@ const char *severity_name(enum severity severity);
 /*
  * Whose code a frame is. Native application code is the main executable and what does not lie in
  * the system's library folders, less what a language's library or a package left there (origin.h);
- * the executable of a language runtime is a native library.
+ * the executable of a language runtime is a native library. A script's code of no file, made at
+ * run time, counts as a dependency's.
  */
 enum frame_class frame_class(const struct frame *frame, const struct recording *recording);
 /* Whether a frame is the language runtime's own machine code, or a builtin of it. */

@@ -21,6 +21,7 @@ static const struct {
 	{"f@/app/server.js:2", NODE, NODE_PATH, CLASS_APPLICATION},
 	{"f@file:///app/server.mjs:2", NODE, NODE_PATH, CLASS_APPLICATION},
 	{"f@evalmachine.<anonymous>:2", NODE, NODE_PATH, CLASS_APPLICATION},
+	{"f@:2", NODE, NODE_PATH, CLASS_DEPENDENCY},
 	{"f@/app/node_modules/pg/lib/client.js:2", NODE, NODE_PATH, CLASS_DEPENDENCY},
 	{"f@node_modules/pg/lib/client.js:2", NODE, NODE_PATH, CLASS_DEPENDENCY},
 	{"f@/app/my_node_modules/client.js:2", NODE, NODE_PATH, CLASS_APPLICATION},
