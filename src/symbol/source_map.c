@@ -227,6 +227,10 @@ static const char *path_of(struct script *script, const struct source_map_place 
 	path = strlen(place->source) + strlen(place->root) < PATH_MAX
 		       ? source_map_path(&folders, place->root, place->source)
 		       : NULL;
+	if (path && source_map_path_leaves_package(folders.map, path)) {
+		free(path);
+		path = NULL;
+	}
 	script->path = path ? recording_text(script->context->recording, path, strlen(path)) : "";
 	script->path_source = place->source;
 	script->path_root = place->root;

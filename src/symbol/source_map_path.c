@@ -42,6 +42,31 @@ bool source_map_path_is_remote(const char *reference)
 	return scheme_length(reference) > 0 || strncmp(reference, "//", 2) == 0;
 }
 
+/* The length of the folder of the package that a path lies in, "/app/node_modules/@scope/name"; 0:
+ * in none. */
+static size_t package_length(const char *path)
+{
+	static const char folder[] = "/node_modules/";
+	const char *name = NULL, *end;
+
+	for (const char *at = path; (at = strstr(at, folder)); at += strlen(folder) - 1)
+		name = at + strlen(folder);
+	if (!name)
+		return 0;
+	end = name + strcspn(name, "/");
+	if (name[0] == '@' && end[0] == '/')
+		end += 1 + strcspn(end + 1, "/");
+	return (size_t)(end - path);
+}
+
+bool source_map_path_leaves_package(const char *map_folder, const char *path)
+{
+	size_t length = package_length(map_folder);
+
+	return length > 0 && path[0] == '/' &&
+	       (strncmp(path, map_folder, length) != 0 || path[length] != '/');
+}
+
 char *source_map_path_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -25,6 +25,12 @@ struct source_map_folders {
  */
 char *source_map_path(
 	const struct source_map_folders *folders, const char *root, const char *source);
+/*
+ * Whether a source's path leaves the package that the map's folder lies in
+ * ("/app/node_modules/orm/dist" and "/app/src/orm.ts"): it is of the machine that made the package,
+ * and here another file, or none.
+ */
+bool source_map_path_leaves_package(const char *map_folder, const char *path);
 /* Whether a reference leads to another machine, or to nothing that is a file. */
 bool source_map_path_is_remote(const char *reference);
 /* The absolute path that a script's reference to its map means. `folder`: the script's, absolute.

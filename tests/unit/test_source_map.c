@@ -393,6 +393,8 @@ static struct recording *recording;
 static struct source_map_search search;
 static struct source_map_found found;
 
+static const char *bundled; /* the script of make_bundle_stack, below the folder */
+
 static void set_up(void)
 {
 	strcpy(folder, "/tmp/holter-test-source-map-XXXXXX");
@@ -404,6 +406,7 @@ static void set_up(void)
 	found = (struct source_map_found){0};
 	recording = made_recording("node 20.20.2", "/usr/bin/node");
 	recording->head.utc_offset_ns = INT64_MAX / 2;
+	bundled = "dist/b.js";
 }
 
 static void tear_down(void)
@@ -530,6 +533,37 @@ static const struct {
 	{"//# sourceMappingURL=maps/b.map\nx", -ENOENT},
 	{"/*# sourceMappingURL=maps/b.map", -ENOENT},
 };
+
+static const struct {
+	const char *folder, *path;
+	bool leaves;
+} packages[] = {
+	{"/app/node_modules/orm/dist", "/app/node_modules/orm/src/x.ts", false},
+	{"/app/node_modules/orm/dist", "/app/node_modules/orms/x.ts", true},
+	{"/app/node_modules/orm/dist", "/app/node_modules/src/x.ts", true},
+	{"/app/node_modules/orm/dist", "/app/src/x.ts", true},
+	{"/app/node_modules/orm", "/app/node_modules/orm/x.ts", false},
+	{"/app/node_modules/orm", "/home/builder/orm/x.ts", true},
+	{"/app/node_modules/@a/orm/dist", "/app/node_modules/@a/orm/x.ts", false},
+	{"/app/node_modules/@a/orm/dist", "/app/node_modules/@a/src/x.ts", true},
+	{"/app/node_modules/.pnpm/orm@1/node_modules/orm/dist",
+		"/app/node_modules/.pnpm/orm@1/node_modules/orm/x.ts", false},
+	{"/app/node_modules/.pnpm/orm@1/node_modules/orm/dist",
+		"/app/node_modules/.pnpm/orm@1/x.ts", true},
+	/* webpack's, of which no file is known */
+	{"/app/node_modules/orm/dist", "src/x.ts", false},
+	/* no package */
+	{"/app/dist", "/src/x.ts", false},
+	{"/app/dist", "/app/node_modules/orm/x.ts", false},
+	{"/app/my_node_modules/orm", "/app/x.ts", false},
+};
+
+START_TEST(sources_outside_of_their_package)
+{
+	ck_assert_int_eq(source_map_path_leaves_package(packages[_i].folder, packages[_i].path),
+		packages[_i].leaves);
+}
+END_TEST
 
 START_TEST(scripts_say_where_their_map_is)
 {
@@ -698,8 +732,7 @@ static void add_frame(size_t index, struct function *function, uint32_t column)
 
 static void make_bundle_stack(void)
 {
-	const char *script =
-		recording_text(recording, file("dist/b.js"), strlen(file("dist/b.js")));
+	const char *script = recording_text(recording, file(bundled), strlen(file(bundled)));
 
 	functions[0] = (struct function){"a", script, 1, 11};
 	functions[1] = (struct function){"c", script, 1, 28};
@@ -719,7 +752,7 @@ static void check_frame(const struct frame *frame, const char *name, const char 
 	ck_assert_uint_eq(frame->line, line);
 	ck_assert_uint_eq(frame->function->line, declared);
 	ck_assert_ptr_nonnull(frame->generated);
-	ck_assert_str_eq(frame->generated->function->file, file("dist/b.js"));
+	ck_assert_str_eq(frame->generated->function->file, file(bundled));
 	ck_assert_uint_eq(frame->generated->line, 1);
 	ck_assert_uint_eq(frame->generated->column, column);
 }
@@ -743,6 +776,26 @@ START_TEST(frames_are_told_in_their_source)
 	ck_assert_ptr_eq(stack->frames[3].function, &functions[2]);
 	ck_assert_str_eq(stack->frames[4].function->name, "main");
 	ck_assert_uint_eq(recording->note_count, 0);
+}
+END_TEST
+
+/* src/x.ts lies outside of the package, src/y.ts within. */
+START_TEST(a_package_tells_no_sources_outside_of_it)
+{
+	const struct source_map_options options = {0};
+	static const char map[] =
+		"{\"version\":3,\"sources\":[\"../../../src/x.ts\",\"../src/y.ts\"],"
+		"\"mappings\":\"AAIA,SAAS,CAAK,GACZ,ICGA,IAFF,IAAM,EAAS,IACN,E\"}";
+
+	bundled = "node_modules/orm/dist/b.js";
+	put(bundled, bundle);
+	put("node_modules/orm/dist/b.js.map", map);
+	make_bundle_stack();
+	ck_assert_int_eq(source_map_recording(recording, &options), 0);
+	check_frame(&stack->frames[0], "c", "node_modules/orm/src/y.ts", 8, 7, 32);
+	ck_assert_ptr_eq(stack->frames[1].function, &functions[0]);
+	ck_assert_uint_eq(stack->frames[1].line, 1);
+	ck_assert_ptr_null(stack->frames[1].generated);
 }
 END_TEST
 
@@ -848,6 +901,8 @@ Suite *test_suite(void)
 	tcase_add_checked_fixture(files, set_up, tear_down);
 	tcase_set_timeout(files, 60);
 	LOOP(files, sources_have_paths, sources);
+	tcase_add_loop_test(
+		files, sources_outside_of_their_package, 0, sizeof(packages) / sizeof(packages[0]));
 	LOOP(files, scripts_say_where_their_map_is, scripts);
 	tcase_add_test(files, a_map_beside_the_script_needs_no_comment);
 	tcase_add_test(files, what_is_newer_than_the_recording_is_not_believed);
@@ -855,6 +910,7 @@ Suite *test_suite(void)
 	tcase_add_test(files, what_is_no_plain_file_is_not_read);
 	tcase_add_test(files, all_maps_together_have_a_bound);
 	tcase_add_test(files, frames_are_told_in_their_source);
+	tcase_add_test(files, a_package_tells_no_sources_outside_of_it);
 	tcase_add_test(files, without_the_script_names_stay);
 	tcase_add_test(files, a_name_that_stands_elsewhere_is_not_taken);
 	tcase_add_test(files, a_map_that_cannot_be_used_is_noted);
