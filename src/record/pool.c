@@ -95,6 +95,12 @@ void pool_set_budget(struct pool *pool, size_t budget)
 	pool->budget = pool->whole_budget = budget;
 }
 
+void pool_add_budget(struct pool *pool, size_t bytes)
+{
+	pool->budget += bytes;
+	pool->whole_budget += bytes;
+}
+
 static bool vector_register(struct pool *pool, struct vector *vector)
 {
 	void **arrays = reallocarray(pool->arrays, pool->array_count + 1, sizeof(*arrays));

@@ -19,6 +19,7 @@ void *pool_take(struct pool *pool, size_t size);
 /* Gives everything back and begins anew, keeping one slab. */
 void pool_reset(struct pool *pool);
 void pool_set_budget(struct pool *pool, size_t budget);
+void pool_add_budget(struct pool *pool, size_t bytes);
 
 /*
  * An array that grows, for what is not known to be complete yet. Its memory counts against the

@@ -17,12 +17,14 @@
 #include "unpack.h"
 
 /*
- * What a loaded recording may take (hazard 47). Deep stacks unpack to 24 times their bytes, all
- * else to less; a recording of 64 MiB that is full of samples takes a third of the greatest budget.
+ * What a loaded recording may take, by the bytes of its blocks (hazard 47). Deep stacks unpack to
+ * 24 times their bytes, all else to less. A large recording is full of samples, which take five or
+ * six times theirs.
  */
-#define BUDGET_LEAST  (UINT64_C(64) << 20)
-#define BUDGET_FACTOR 32
-#define BUDGET_MOST   (UINT64_C(1) << 30)
+#define BUDGET_LEAST        ((size_t)64 << 20)
+#define BUDGET_FACTOR       32
+#define BUDGET_LARGE        ((size_t)32 << 20)
+#define BUDGET_LARGE_FACTOR 8
 
 /* One of the two files of a recording. */
 struct input {
@@ -31,6 +33,9 @@ struct input {
 	uint64_t recording_id;
 };
 
+/* A writer that has something to tell does so once a second at least. */
+#define BLOCK_SPAN_NS UINT64_C(1000000000)
+
 struct loader {
 	struct recording *recording;
 	struct collector collector;
@@ -38,7 +43,9 @@ struct loader {
 	uint64_t recording_id;
 	uint64_t first_sequence; /* 0: no block yet */
 	uint64_t next_sequence;
-	uint64_t first_block_ns;
+	uint64_t first_block_ns, last_block_ns;
+	uint64_t missing; /* blocks between the first and the last that was read */
+	size_t bytes;     /* of the blocks */
 };
 
 /* Why a file has no block to offer. */
@@ -84,11 +91,30 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* Nobody watched between two blocks of which others are missing: torn, or never written. */
+static void account_gap(struct loader *loader, uint64_t time_ns)
+{
+	struct recording *recording = loader->recording;
+	uint64_t missing =
+		add_saturated(recording->blocks_lost, loader->collector.lost[LOSS_BLOCK_WRITE]);
+	uint64_t blocks = missing - loader->missing, gap_ns = 0;
+
+	loader->missing = missing;
+	if (time_ns > loader->last_block_ns)
+		gap_ns = time_ns - loader->last_block_ns;
+	if (blocks < gap_ns / BLOCK_SPAN_NS)
+		gap_ns = blocks * BLOCK_SPAN_NS;
+	if (blocks > 0)
+		recording->missing_ns = add_saturated(recording->missing_ns, gap_ns);
+	loader->last_block_ns = time_ns;
+}
+
 /* Takes one intact block in. Returns 0 or -ENOMEM. */
 static int load_block(struct loader *loader, const struct salvaged_block *block)
 {
 	struct recording *recording = loader->recording;
 	const Holter__Record__Block *message = NULL;
+	int error;
 
 	if (block->version == RECORD_FORMAT_VERSION)
 		message = unpack_block(loader->unpacker, block->message, block->length);
@@ -102,14 +128,20 @@ static int load_block(struct loader *loader, const struct salvaged_block *block)
 	}
 	if (loader->first_sequence == 0) {
 		loader->first_sequence = block->sequence;
-		loader->first_block_ns = message->time_ns;
+		loader->first_block_ns = loader->last_block_ns = message->time_ns;
 	} else {
 		recording->blocks_lost = add_saturated(
 			recording->blocks_lost, block->sequence - loader->next_sequence);
 	}
 	loader->next_sequence = add_saturated(block->sequence, 1);
 	recording->blocks_read++;
-	return collect_block(&loader->collector, message);
+	pool_add_budget(recording->pool,
+		block->length *
+			(loader->bytes < BUDGET_LARGE ? BUDGET_FACTOR : BUDGET_LARGE_FACTOR));
+	loader->bytes += block->length;
+	error = collect_block(&loader->collector, message);
+	account_gap(loader, message->time_ns);
+	return error;
 }
 
 static int load_file(struct loader *loader, struct salvage *salvage)
@@ -130,7 +162,8 @@ static void load_end(struct loader *loader)
 {
 	struct recording *recording = loader->recording;
 	struct collector *collector = &loader->collector;
-	uint64_t before = loader->first_sequence - 1, rotated = collector->lost[LOSS_BLOCK_ROTATED];
+	uint64_t before = loader->first_sequence - 1; /* a block was read: it is no 0 */
+	uint64_t rotated = collector->lost[LOSS_BLOCK_ROTATED];
 	uint64_t begin_ns = loader->first_block_ns;
 
 	/* Blocks that the size limit removed are counted there, and are no damage. */
@@ -145,15 +178,6 @@ static void load_end(struct loader *loader)
 		collector->first_ns = begin_ns;
 }
 
-static size_t budget_for(const struct input *older, const struct input *newer)
-{
-	uint64_t bytes = add_saturated(older->salvage.file_size, newer->salvage.file_size);
-
-	if (bytes > (BUDGET_MOST - BUDGET_LEAST) / BUDGET_FACTOR)
-		return BUDGET_MOST;
-	return BUDGET_LEAST + BUDGET_FACTOR * bytes;
-}
-
 static int load_inputs(struct recording *recording, struct input *older, struct input *newer,
 	struct unpacker *unpacker)
 {
@@ -166,12 +190,15 @@ static int load_inputs(struct recording *recording, struct input *older, struct 
 	int error = 0;
 
 	recording->recording_id = loader.recording_id;
-	pool_set_budget(recording->pool, budget_for(older, newer));
+	pool_set_budget(recording->pool, BUDGET_LEAST);
 	collector_init(&loader.collector, recording->pool);
 	if (older->error == 0 && older->recording_id == loader.recording_id)
 		error = load_file(&loader, &older->salvage);
 	if (error == 0 && (newer->error == 0 || newer->error == RECORDING_NO_BLOCK))
 		error = load_file(&loader, &newer->salvage);
+	/* Blocks count from 1, and one that claims to be number 0 is none. */
+	if (error == 0 && recording->blocks_read == 0)
+		error = RECORDING_NO_BLOCK;
 	if (error == 0) {
 		load_end(&loader);
 		error = resolve(recording, &loader.collector);
@@ -279,9 +306,8 @@ const char *recording_complaint(int error)
 	case RECORDING_NOT_REGULAR:
 		return "not a regular file; name the file that `holter run` has written";
 	case RECORDING_TOO_LARGE:
-		return "it unpacks to more than a recording of its size can, or to more than "
-		       "1 GiB, and was not read; if it is genuine, record with a smaller "
-		       "--max-size";
+		return "it unpacks to more than a recording of its size can, and was not read; if "
+		       "it is genuine, record with a smaller --max-size";
 	case -ENOENT:
 		return "no such file; recordings are named by `holter run` when it starts";
 	case -EISDIR:

@@ -51,6 +51,8 @@ struct stack {
 
 struct loop {
 	struct record_loop record;
+	uint64_t turned_ns; /* it is known to have ended a turn since; 0: not known */
+	size_t index;       /* in recording.loops */
 };
 
 struct turns {
@@ -92,6 +94,7 @@ struct recording {
 	bool ended;                 /* the process said good-bye */
 	/* What the reader met. */
 	uint64_t blocks_read, blocks_lost, bytes_skipped;
+	uint64_t missing_ns; /* of the span: what lost blocks would have told of */
 	uint64_t unresolved; /* references whose declarations were lost */
 	bool truncated;      /* the file ends inside a block */
 

@@ -202,6 +202,26 @@ static size_t first_sample(const struct recording *recording, uint64_t stall)
 	return low;
 }
 
+static void saw_turn(struct loop *loop, uint64_t since_ns)
+{
+	if (since_ns > loop->turned_ns)
+		loop->turned_ns = since_ns;
+}
+
+/* Turns that ended since a time are a sign that the one which was in progress then has, too. */
+static void resolve_turns(struct recording *recording, struct collector *collector)
+{
+	recording->turns = collector->turns.items;
+	recording->turns_count = collector->turns.count;
+	for (size_t i = 0; i < recording->turns_count; i++) {
+		const struct record_turns *row = &recording->turns[i].record;
+		struct declared_loop *loop = collection_find(&collector->loops, row->loop);
+
+		if (loop && row->count > 0)
+			saw_turn(loop->loop, row->from_ns);
+	}
+}
+
 static void resolve_events(struct recording *recording, struct collector *collector)
 {
 	struct vector *samples = &collector->samples, *stalls = &collector->stalls.items;
@@ -228,6 +248,9 @@ static void resolve_events(struct recording *recording, struct collector *collec
 		size_t end;
 
 		stall->loop = loop ? loop->loop : NULL;
+		/* The turn before it has ended. */
+		if (loop)
+			saw_turn(loop->loop, stall->record.begin_ns);
 		stall->holder = text_of(recording, collector, stall->record.holder);
 		stall->first_sample = end = first_sample(recording, stall->record.id);
 		while (end < recording->sample_count &&
@@ -325,8 +348,9 @@ int resolve(struct recording *recording, struct collector *collector)
 			&recording->stack_count);
 	if (error < 0)
 		return error;
-	recording->turns = collector->turns.items;
-	recording->turns_count = collector->turns.count;
+	for (size_t i = 0; i < recording->loop_count; i++)
+		recording->loops[i]->index = i;
+	resolve_turns(recording, collector);
 	resolve_events(recording, collector);
 	resolve_pools(recording, collector);
 	return 0;

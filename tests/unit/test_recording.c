@@ -152,6 +152,35 @@ START_TEST(scene_is_read_as_it_was_written)
 }
 END_TEST
 
+/* A turn that ended, or one that began, shows that an earlier stall is over. */
+START_TEST(loops_are_known_to_have_turned)
+{
+	struct record_turns turns = {.loop = 7, .count = 1};
+	struct recording *recording;
+
+	fixture_open(&fixture, 0);
+	fixture_scene(fixture.writer, 5);
+	fixture_clock_ns += 5000000000;
+	turns.from_ns = fixture_clock_ns;
+	turns.to_ns = fixture_clock_ns + 1;
+	if (_i > 0)
+		writer_turns(fixture.writer, &turns, NULL);
+	turns.from_ns = turns.to_ns++;
+	turns.count = 0;
+	writer_turns(fixture.writer, &turns, NULL);
+	fixture_clock_ns += 1000;
+	if (_i > 1)
+		fixture_scene(fixture.writer, 6);
+	fixture_close(&fixture, true);
+	ck_assert_int_eq(recording_load(&recording, fixture.path), 0);
+	ck_assert_uint_eq(recording->loops[0]->index, 0);
+	ck_assert_uint_eq(recording->loops[0]->turned_ns, _i == 0   ? FIXTURE_START_NS + 1000
+							  : _i == 1 ? fixture_clock_ns - 1000
+								    : fixture_clock_ns + 1000);
+	recording_free(recording);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *suite = suite_create("recording");
@@ -160,6 +189,7 @@ Suite *test_suite(void)
 	tcase_add_checked_fixture(both, setup, teardown);
 	tcase_add_test(both, names_follow_the_end);
 	tcase_add_test(both, scene_is_read_as_it_was_written);
+	tcase_add_loop_test(both, loops_are_known_to_have_turned, 0, 3);
 	suite_add_tcase(suite, both);
 	return suite;
 }
