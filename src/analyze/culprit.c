@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-static const double ENOUGH = 0.80;
-static const double ENOUGH_OF_ALL = 0.50;
+#define ENOUGH        0.80
+#define ENOUGH_OF_ALL 0.50
 
 void culprit_search_init(
 	struct culprit_search *ret, const struct identity *identity, struct recording *recording)
@@ -23,18 +23,27 @@ void culprit_search_init(
 	ret->met_ns = recording_alloc(recording, functions * sizeof(*ret->met_ns));
 	ret->last = recording_alloc(recording, functions * sizeof(*ret->last));
 	ret->stack_ns = recording_alloc(recording, identity->view_slots * sizeof(*ret->stack_ns));
+	ret->met = recording_alloc(recording, functions * sizeof(*ret->met));
+}
+
+/* Forgets the last search: there may be as many as there are functions. */
+static void forget(struct culprit_search *search)
+{
+	for (size_t i = 0; i < search->met_count; i++) {
+		uint32_t function = search->met[i];
+
+		search->weight_ns[function] = search->cut_ns[function] = 0;
+		search->last[function] = 0;
+	}
+	search->met_count = 0;
+	search->total_ns = 0;
+	memset(search->silent_ns, 0, sizeof(search->silent_ns));
 }
 
 static void count_functions(
 	struct culprit_search *search, const struct witness *witnesses, size_t count)
 {
-	size_t functions = search->identity->function_count;
-
-	search->total_ns = 0;
-	memset(search->silent_ns, 0, sizeof(search->silent_ns));
-	memset(search->cut_ns, 0, functions * sizeof(*search->cut_ns));
-	memset(search->weight_ns, 0, functions * sizeof(*search->weight_ns));
-	memset(search->last, 0, functions * sizeof(*search->last));
+	forget(search);
 	for (size_t i = 0; i < count; i++) {
 		const struct stack_view *view = witnesses[i].view;
 		uint64_t cut_ns = view->cut ? witnesses[i].weight_ns : 0;
@@ -47,6 +56,8 @@ static void count_functions(
 			if (function == FUNCTION_NONE || search->last[function] == i + 1)
 				continue;
 			has_class[search->identity->functions[function].frame_class] = true;
+			if (!search->last[function])
+				search->met[search->met_count++] = function;
 			search->last[function] = i + 1;
 			search->weight_ns[function] += witnesses[i].weight_ns;
 			search->cut_ns[function] += cut_ns;
@@ -58,23 +69,30 @@ static void count_functions(
 	}
 }
 
-static bool is_on_enough(const struct culprit_search *search, uint32_t number)
+static bool is_on_enough(const struct culprit_search *search, uint32_t number, double enough)
 {
 	enum frame_class frame_class = search->identity->functions[number].frame_class;
 	uint64_t abstaining_ns = search->silent_ns[frame_class] - search->cut_ns[number];
 	double weight_ns = (double)search->weight_ns[number];
 
-	return weight_ns >= ENOUGH * (double)(search->total_ns - abstaining_ns) &&
+	return weight_ns >= enough * (double)(search->total_ns - abstaining_ns) &&
 	       weight_ns >= ENOUGH_OF_ALL * (double)search->total_ns;
 }
 
-static bool is_candidate(const struct culprit_search *search, uint32_t number,
-	enum frame_class frame_class, bool named)
+/* What may be blamed: a class of functions, with or without names, on enough of the weight. */
+struct choice {
+	enum frame_class frame_class;
+	bool named;
+	double enough;
+};
+
+static bool is_candidate(
+	const struct culprit_search *search, uint32_t number, const struct choice *choice)
 {
 	const struct identity_function *function = &search->identity->functions[number];
 
-	return function->frame_class == frame_class && function->named == named &&
-	       is_on_enough(search, number);
+	return function->frame_class == choice->frame_class && function->named == choice->named &&
+	       is_on_enough(search, number, choice->enough);
 }
 
 /*
@@ -83,20 +101,20 @@ static bool is_candidate(const struct culprit_search *search, uint32_t number,
  * leaf.
  */
 static uint32_t deepest(struct culprit_search *search, const struct witness *witnesses,
-	size_t count, enum frame_class frame_class, bool named)
+	size_t count, const struct choice *choice)
 {
 	uint64_t *met_ns = search->met_ns;
 	uint32_t best = FUNCTION_NONE;
 
-	memset(met_ns, 0, search->identity->function_count * sizeof(*met_ns));
+	for (size_t i = 0; i < search->met_count; i++)
+		met_ns[search->met[i]] = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct stack_view *view = witnesses[i].view;
 
 		for (size_t frame = 0; frame < view->own; frame++) {
 			uint32_t function = view->functions[frame];
 
-			if (function == FUNCTION_NONE ||
-				!is_candidate(search, function, frame_class, named))
+			if (function == FUNCTION_NONE || !is_candidate(search, function, choice))
 				continue;
 			met_ns[function] += witnesses[i].weight_ns;
 			if (best == FUNCTION_NONE || met_ns[function] > met_ns[best])
@@ -107,17 +125,33 @@ static uint32_t deepest(struct culprit_search *search, const struct witness *wit
 	return best;
 }
 
+/*
+ * A turn may go through several functions, one after the other, none of them on enough. All that
+ * they share then is what runs turns, about which nobody can do anything: most of the weight on
+ * code that somebody wrote or chose says more.
+ */
 static uint32_t choose(struct culprit_search *search, const struct witness *witnesses, size_t count)
 {
-	for (int frame_class = CLASS_APPLICATION; frame_class <= CLASS_NATIVE_LIBRARY;
-		frame_class++) {
-		for (int named = 1; named >= 0; named--) {
-			uint32_t function = deepest(search, witnesses, count,
-				(enum frame_class)frame_class, named == 1);
+	static const struct choice choices[] = {
+		{CLASS_APPLICATION, true, ENOUGH},
+		{CLASS_APPLICATION, false, ENOUGH},
+		{CLASS_DEPENDENCY, true, ENOUGH},
+		{CLASS_DEPENDENCY, false, ENOUGH},
+		{CLASS_APPLICATION, true, ENOUGH_OF_ALL},
+		{CLASS_APPLICATION, false, ENOUGH_OF_ALL},
+		{CLASS_DEPENDENCY, true, ENOUGH_OF_ALL},
+		{CLASS_DEPENDENCY, false, ENOUGH_OF_ALL},
+		{CLASS_RUNTIME, true, ENOUGH},
+		{CLASS_RUNTIME, false, ENOUGH},
+		{CLASS_NATIVE_LIBRARY, true, ENOUGH},
+		{CLASS_NATIVE_LIBRARY, false, ENOUGH},
+	};
 
-			if (function != FUNCTION_NONE)
-				return function;
-		}
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		uint32_t function = deepest(search, witnesses, count, &choices[i]);
+
+		if (function != FUNCTION_NONE)
+			return function;
 	}
 	return FUNCTION_NONE;
 }
@@ -187,7 +221,8 @@ static void heaviest_stack(struct culprit_search *search, uint32_t function,
 {
 	uint64_t best_ns = 0;
 
-	memset(search->stack_ns, 0, search->identity->view_slots * sizeof(*search->stack_ns));
+	for (size_t i = 0; i < count; i++)
+		search->stack_ns[witnesses[i].view - search->identity->views] = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct stack_view *view = witnesses[i].view;
 		size_t depth = depth_of(view, function);

@@ -27,12 +27,14 @@ struct witness {
 struct culprit_search {
 	const struct identity *identity;
 	struct recording *recording;
-	/* Scratch, cleared by each search; by function, and by view. */
+	/* Scratch by function, and by view: 0 but for those of the last search. */
 	uint64_t *weight_ns; /* of the samples that hold the function */
 	uint64_t *cut_ns;    /* of those whose callers could not be found */
 	uint64_t *met_ns;    /* of the samples in which it is the candidate next to the leaf */
 	size_t *last;        /* 1 + the witness that was counted last */
 	uint64_t *stack_ns;
+	uint32_t *met; /* the functions of the last search */
+	size_t met_count;
 	uint64_t total_ns;
 	uint64_t silent_ns[CLASS_NATIVE_LIBRARY +
 			   1]; /* by class: cut, or without a function of it */

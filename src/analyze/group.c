@@ -43,6 +43,7 @@ struct grouping {
 	struct counter all, one; /* of a part, of one stall; empty between uses */
 	struct part *parts;      /* a stack */
 	size_t part_count;
+	uint32_t *reached; /* by sample: where it was found to enter the last function */
 };
 
 static void counter_init(
@@ -91,16 +92,27 @@ static uint32_t counter_heaviest(const struct counter *counter)
 	return best;
 }
 
-/* The function that a sample enters next after `below`, on its way from the outermost frame to the
- * leaf. */
-static uint32_t way_of(const struct stack_view *view, uint32_t below)
+static bool is_at(const struct stack_view *view, size_t place, uint32_t function)
 {
-	size_t next = 0;
+	return place < view->path_length && view->path[place] == function;
+}
+
+/*
+ * The function that a sample enters next after `below`, on its way from the outermost frame to the
+ * leaf. Most samples go on from where they were found before: reached.
+ */
+static uint32_t way_of(const struct stack_view *view, uint32_t below, uint32_t *reached)
+{
+	size_t next = 0, place = *reached;
 
 	if (below != FUNCTION_NONE) {
-		while (next < view->path_length && view->path[next] != below)
-			next++;
-		next++;
+		if (!is_at(view, place, below))
+			place++;
+		if (!is_at(view, place, below))
+			for (place = 0; place < view->path_length && !is_at(view, place, below);)
+				place++;
+		*reached = (uint32_t)place;
+		next = place + 1;
 	}
 	return next < view->path_length ? view->path[next] : FUNCTION_NONE;
 }
@@ -111,13 +123,13 @@ static size_t count_samples(struct grouping *grouping, const struct stall *stall
 	size_t counted = 0;
 
 	for (size_t i = 0; i < stall->sample_count; i++) {
-		const struct sample *sample =
-			&grouping->recording->samples[stall->first_sample + i];
+		size_t number = stall->first_sample + i;
+		const struct sample *sample = &grouping->recording->samples[number];
 		const struct stack_view *view = identity_view(grouping->identity, sample->stack);
 
 		if (!view || view->cut != cut)
 			continue;
-		counter_add(&grouping->one, way_of(view, below),
+		counter_add(&grouping->one, way_of(view, below, &grouping->reached[number]),
 			by_weight ? (double)weight_of_sample(&sample->record) : 1);
 		counted++;
 	}
@@ -334,6 +346,8 @@ size_t group_stalls(struct stall_group **ret, const uint32_t *stalls, size_t cou
 	grouping.members = recording_alloc(recording, (count + 1) * sizeof(*grouping.members));
 	/* Parts are disjoint and never empty. */
 	grouping.parts = recording_alloc(recording, (count + 1) * sizeof(*grouping.parts));
+	grouping.reached =
+		recording_alloc(recording, (recording->sample_count + 1) * sizeof(uint32_t));
 	counter_init(&grouping.all, identity, recording);
 	counter_init(&grouping.one, identity, recording);
 	for (size_t i = 0; i < count; i++)

@@ -6,6 +6,7 @@
  */
 #include "identity.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct key {
@@ -149,19 +150,74 @@ static bool is_library(const struct identity *identity, uint32_t function)
 	       identity->functions[function].frame_class == CLASS_NATIVE_LIBRARY;
 }
 
-/* Takes away the frames that run the loop. */
-static void part_from_loop(
-	struct stack_view *view, const struct identity *identity, const struct recording *recording)
+/* Orders stacks from the outermost function on: those that share most stand side by side. */
+static int compare_views(const struct stack_view *one, const struct stack_view *other)
 {
-	size_t most = 0, deepest = 0;
+	size_t left = one->stack->count, right = other->stack->count;
+
+	while (left > 0 && right > 0) {
+		uint32_t a = one->functions[--left], b = other->functions[--right];
+
+		if (a != b)
+			return a < b ? -1 : 1;
+	}
+	return left > 0 ? 1 : -(right > 0);
+}
+
+static int by_path(const void *left, const void *right)
+{
+	const struct stack_view *const *a = left, *const *b = right;
+
+	return compare_views(*a, *b);
+}
+
+/* The stacks of all loops in their waits, in order. */
+struct waits {
+	const struct stack_view **views;
+	size_t count;
+};
+
+static struct waits collect_waits(const struct identity *identity, struct recording *recording)
+{
+	struct waits waits = {.views = recording_alloc(recording,
+				      (recording->resting_count + 1) * sizeof(*waits.views))};
 
 	for (size_t i = 0; i < recording->resting_count; i++) {
-		const struct stack_view *resting = identity_view(identity, recording->resting[i]);
-		size_t shared = resting ? shared_frames(view, resting) : 0;
+		const struct stack_view *view = identity_view(identity, recording->resting[i]);
 
-		if (shared > most)
-			most = shared;
+		if (view)
+			waits.views[waits.count++] = view;
 	}
+	qsort(waits.views, waits.count, sizeof(*waits.views), by_path);
+	return waits;
+}
+
+/* The most frames that a stack shares with any of them: with one of its two neighbours. */
+static size_t shared_with_waits(const struct stack_view *view, const struct waits *waits)
+{
+	size_t low = 0, high = waits->count, before = 0, behind = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_views(waits->views[middle], view) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0)
+		before = shared_frames(view, waits->views[low - 1]);
+	if (low < waits->count)
+		behind = shared_frames(view, waits->views[low]);
+	return before > behind ? before : behind;
+}
+
+/* Takes away the frames that run the loop. */
+static void part_from_loop(
+	struct stack_view *view, const struct identity *identity, const struct waits *waits)
+{
+	size_t most = shared_with_waits(view, waits), deepest = 0;
+
 	while (deepest < view->stack->count && is_library(identity, view->functions[deepest]))
 		deepest++;
 	view->own = view->stack->count - most;
@@ -212,6 +268,7 @@ static struct stack_view *view_slot(const struct identity *identity, const struc
 void identity_build(struct identity *ret, struct recording *recording)
 {
 	struct table table;
+	struct waits waits;
 	size_t frames = 0;
 
 	for (size_t i = 0; i < recording->stack_count; i++)
@@ -233,10 +290,11 @@ void identity_build(struct identity *ret, struct recording *recording)
 		view->stack = stack;
 		number_frames(view, ret, &table, recording);
 	}
+	waits = collect_waits(ret, recording);
 	for (size_t i = 0; i < ret->view_slots; i++) {
 		if (!ret->views[i].stack)
 			continue;
-		part_from_loop(&ret->views[i], ret, recording);
+		part_from_loop(&ret->views[i], ret, &waits);
 		build_path(&ret->views[i], ret, recording);
 	}
 }

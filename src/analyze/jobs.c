@@ -37,8 +37,10 @@ void jobs_find(struct jobs *ret, struct recording *recording)
 		if (!stall->loop || loop_is_main(stall->loop, recording))
 			continue;
 		for (size_t j = 0; j < stall->sample_count && !jobs_has(&jobs, stall->loop); j++) {
-			if (waits_for_a_job(&recording->samples[stall->first_sample + j]))
-				jobs.loops[jobs.count++] = stall->loop->record.id;
+			if (!waits_for_a_job(&recording->samples[stall->first_sample + j]))
+				continue;
+			jobs.loops[stall->loop->index] = true;
+			jobs.count++;
 		}
 	}
 	*ret = jobs;
@@ -46,9 +48,5 @@ void jobs_find(struct jobs *ret, struct recording *recording)
 
 bool jobs_has(const struct jobs *jobs, const struct loop *loop)
 {
-	for (size_t i = 0; loop && i < jobs->count; i++) {
-		if (jobs->loops[i] == loop->record.id)
-			return true;
-	}
-	return false;
+	return loop && jobs->loops[loop->index];
 }

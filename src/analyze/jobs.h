@@ -12,7 +12,7 @@
 #include "recording.h"
 
 struct jobs {
-	uint32_t *loops; /* ids */
+	bool *loops; /* whether the one at this place is one */
 	size_t count;
 };
 

@@ -37,16 +37,52 @@ static double quantile_ms(
 	return (double)longest_ns / NS_PER_MS;
 }
 
+static int by_loop(const void *left, const void *right)
+{
+	const struct turns *const *a = left, *const *b = right;
+
+	return (*a)->record.loop < (*b)->record.loop ? -1 : (*a)->record.loop > (*b)->record.loop;
+}
+
+/* All rows, those of one loop side by side. */
+static const struct turns **sorted_rows(struct recording *recording)
+{
+	const struct turns **rows =
+		recording_alloc(recording, (recording->turns_count + 1) * sizeof(struct turns *));
+
+	for (size_t i = 0; i < recording->turns_count; i++)
+		rows[i] = &recording->turns[i];
+	qsort(rows, recording->turns_count, sizeof(struct turns *), by_loop);
+	return rows;
+}
+
+/* The first of a loop's rows, or where it would stand. */
+static size_t first_row(const struct turns **rows, size_t count, uint32_t loop)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (rows[middle]->record.loop < loop)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* histogram: scratch. */
 static void merge_rows(
-	struct loop_figures *ret, uint64_t *histogram, const struct recording *recording)
+	struct loop_figures *ret, uint64_t *histogram, const struct turns **rows, size_t count)
 {
 	uint64_t busy_ns = 0, observed_ns = 0, longest_ns = 0, counted = 0;
+	uint32_t id = ret->loop->record.id;
 
-	for (size_t i = 0; i < recording->turns_count; i++) {
-		const struct turns *row = &recording->turns[i];
+	memset(histogram, 0, HISTOGRAM_BUCKETS * sizeof(*histogram));
+	for (size_t i = first_row(rows, count, id); i < count && rows[i]->record.loop == id; i++) {
+		const struct turns *row = rows[i];
 
-		if (row->record.loop != ret->loop->record.id)
-			continue;
 		ret->turns += row->record.count;
 		busy_ns += row->record.busy_ns;
 		if (row->record.to_ns > row->record.from_ns)
@@ -69,16 +105,18 @@ static void merge_rows(
 	ret->max_ms = (double)longest_ns / NS_PER_MS;
 }
 
-static double longest_unfinished_ms(const struct loop *loop, const struct recording *recording)
+/* By the loops' places. */
+static double *longest_unfinished_ms(struct recording *recording)
 {
-	double longest_ms = 0;
+	double *longest_ms =
+		recording_alloc(recording, (recording->loop_count + 1) * sizeof(*longest_ms));
 
 	for (size_t i = 0; i < recording->stall_count; i++) {
 		const struct stall *stall = &recording->stalls[i];
+		double *ms = stall->loop ? &longest_ms[stall->loop->index] : NULL;
 
-		if (stall->loop == loop && stall_is_unfinished(stall, recording))
-			longest_ms =
-				fmax(longest_ms, (double)stall->record.duration_ns / NS_PER_MS);
+		if (ms && stall_is_unfinished(stall, recording))
+			*ms = fmax(*ms, (double)stall->record.duration_ns / NS_PER_MS);
 	}
 	return longest_ms;
 }
@@ -129,16 +167,18 @@ static void put_in_order(struct diagnosis *diagnosis, const struct recording *re
 /* A thread that only waits is worth a word where there is no other: the process was idle. */
 void loop_measure(struct diagnosis *diagnosis, struct recording *recording)
 {
+	const struct turns **rows = sorted_rows(recording);
+	const double *unfinished_ms = longest_unfinished_ms(recording);
+	uint64_t *histogram = recording_alloc(recording, HISTOGRAM_BUCKETS * sizeof(*histogram));
+
 	diagnosis->loops =
 		recording_alloc(recording, (recording->loop_count + 1) * sizeof(*diagnosis->loops));
 	for (size_t i = 0; i < recording->loop_count; i++) {
 		struct loop_figures *figures = &diagnosis->loops[diagnosis->loop_count];
-		uint64_t *histogram =
-			recording_alloc(recording, HISTOGRAM_BUCKETS * sizeof(*histogram));
 
-		figures->loop = recording->loops[i];
-		merge_rows(figures, histogram, recording);
-		figures->unfinished_ms = longest_unfinished_ms(figures->loop, recording);
+		*figures = (struct loop_figures){.loop = recording->loops[i]};
+		merge_rows(figures, histogram, rows, recording->turns_count);
+		figures->unfinished_ms = unfinished_ms[i];
 		if (figures->turns > 0 || figures->unfinished_ms > 0)
 			diagnosis->loop_count++;
 	}
