@@ -28,10 +28,11 @@ static int worst_first(const void *left, const void *right)
 int diagnose(struct diagnosis *ret, struct recording *recording)
 {
 	struct diagnosis diagnosis = {.recording = recording};
+	uint64_t span_ns = recording->last_ns - recording->first_ns;
 	int error;
 
-	if (recording->last_ns > recording->first_ns)
-		diagnosis.seconds = (double)(recording->last_ns - recording->first_ns) / NS_PER_S;
+	if (span_ns > recording->missing_ns)
+		diagnosis.seconds = (double)(span_ns - recording->missing_ns) / NS_PER_S;
 	loop_measure(&diagnosis, recording);
 	error = stall_findings(&diagnosis, recording);
 	if (error)

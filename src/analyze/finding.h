@@ -80,9 +80,17 @@ struct loop_figures {
 	double unfinished_ms; /* the longest turn that had not ended; 0: none. Not in the others. */
 };
 
+/* Long turns before the process served anybody: shown, never a finding. */
+struct startup_figures {
+	uint64_t turns;
+	double total_ms, max_ms;
+	double unfinished_ms; /* the longest that had not ended; 0: none */
+};
+
 struct diagnosis {
 	struct recording *recording;
 	double seconds;
+	struct startup_figures startup;
 	struct finding *findings; /* worst first */
 	size_t finding_count;
 	/* The main thread's first, then by name, of one name the longest turn first. */

@@ -17,6 +17,7 @@
 #include "stall.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ struct verdict {
 	struct culprit culprit;
 	double doubt;
 	size_t samples;
+	bool scattered; /* joined from many that blame different functions */
 };
 
 static void set_init(struct stall_set *ret, size_t capacity, struct recording *recording)
@@ -118,16 +120,24 @@ static int by_function(const void *left, const void *right)
 	return a->set.stalls[0] < b->set.stalls[0] ? -1 : a->set.stalls[0] > b->set.stalls[0];
 }
 
-static void join(struct verdict *into, const struct verdict *from, struct recording *recording)
+/* Returns one verdict in place of `count`, still to be judged. */
+static struct verdict join(
+	const struct verdict *verdicts, size_t count, struct recording *recording)
 {
-	struct stall_set both;
+	struct verdict joined = verdicts[0];
+	size_t stalls = 0;
 
-	set_init(&both, into->set.count + from->set.count, recording);
-	memcpy(both.stalls, into->set.stalls, into->set.count * sizeof(*both.stalls));
-	memcpy(both.stalls + into->set.count, from->set.stalls,
-		from->set.count * sizeof(*both.stalls));
-	both.count = into->set.count + from->set.count;
-	into->set = both;
+	for (size_t i = 0; i < count; i++)
+		stalls += verdicts[i].set.count;
+	set_init(&joined.set, stalls, recording);
+	for (size_t i = 0; i < count; i++) {
+		const struct stall_set *set = &verdicts[i].set;
+
+		memcpy(joined.set.stalls + joined.set.count, set->stalls,
+			set->count * sizeof(*set->stalls));
+		joined.set.count += set->count;
+	}
+	return joined;
 }
 
 /*
@@ -140,16 +150,19 @@ static int join_verdicts(struct verdict *verdicts, size_t *count, struct culprit
 
 	qsort(verdicts, *count, sizeof(*verdicts), by_function);
 	for (size_t first = 0, next; first < *count; first = next) {
-		struct verdict joined = verdicts[first];
-		int error;
+		int error = 0;
 
-		for (next = first + 1; next < *count && verdicts[next].function == joined.function;
-			next++)
-			join(&joined, &verdicts[next], search->recording);
-		error = next > first + 1 ? judge(&joined, search) : 0;
+		for (next = first + 1;
+			next < *count && verdicts[next].function == verdicts[first].function;)
+			next++;
+		verdicts[used] = verdicts[first];
+		if (next > first + 1) {
+			verdicts[used] = join(&verdicts[first], next - first, search->recording);
+			error = judge(&verdicts[used], search);
+		}
 		if (error)
 			return error;
-		verdicts[used++] = joined;
+		used++;
 	}
 	*count = used;
 	return 0;
@@ -170,27 +183,46 @@ static double quantile(const double *ascending, size_t count, double part)
 	return ascending[rank < count ? rank : count - 1];
 }
 
+/* What a loop lost by one stall. */
+struct lost {
+	const struct loop *loop; /* null: not known which */
+	uint64_t ns;
+};
+
+static size_t place_of(const struct lost *lost)
+{
+	return lost->loop ? lost->loop->index : SIZE_MAX;
+}
+
+static int by_loop(const void *left, const void *right)
+{
+	size_t a = place_of(left), b = place_of(right);
+
+	return a < b ? -1 : a > b;
+}
+
 /* The loop that lost most by these stalls, and how much. */
 static const struct loop *worst_loop(
-	const struct stall_set *set, const struct recording *recording, double *ret_ns)
+	const struct stall_set *set, struct recording *recording, double *ret_ns)
 {
+	struct lost *lost = recording_alloc(recording, set->count * sizeof(*lost));
 	const struct loop *worst = NULL;
 
+	for (size_t i = 0; i < set->count; i++) {
+		const struct stall *stall = &recording->stalls[set->stalls[i]];
+
+		lost[i] = (struct lost){stall->loop, stall->record.duration_ns};
+	}
+	qsort(lost, set->count, sizeof(*lost), by_loop);
 	*ret_ns = 0;
-	for (size_t i = 0; i <= recording->loop_count; i++) {
-		/* Once more for the stalls whose loop was lost. */
-		const struct loop *loop = i < recording->loop_count ? recording->loops[i] : NULL;
+	for (size_t first = 0, next; first < set->count; first = next) {
 		double lost_ns = 0;
 
-		for (size_t j = 0; j < set->count; j++) {
-			const struct stall *stall = &recording->stalls[set->stalls[j]];
-
-			if (stall->loop == loop)
-				lost_ns += (double)stall->record.duration_ns;
-		}
+		for (next = first; next < set->count && lost[next].loop == lost[first].loop; next++)
+			lost_ns += (double)lost[next].ns;
 		if (lost_ns > *ret_ns) {
 			*ret_ns = lost_ns;
-			worst = loop;
+			worst = lost[first].loop;
 		}
 	}
 	return worst;
@@ -198,7 +230,10 @@ static const struct loop *worst_loop(
 
 bool stall_is_unfinished(const struct stall *stall, const struct recording *recording)
 {
-	return !stall->record.ended && (!recording->ended || recording->head.mode == MODE_ATTACH);
+	/* What says that it has ended may be lost, but not that its loop went on. */
+	if (stall->record.ended || (stall->loop && stall->loop->turned_ns > stall->record.begin_ns))
+		return false;
+	return !recording->ended || recording->head.mode == MODE_ATTACH;
 }
 
 /* Whether it was seen from its middle on. */
@@ -399,6 +434,58 @@ static double taken_share(const struct stall_set *set, const struct recording *r
 	return taken > 0 ? taken / (taken + missed) : 0;
 }
 
+static enum severity severity_of_set(
+	const struct stall_set *set, const struct diagnosis *diagnosis, struct recording *recording)
+{
+	struct finding finding = {0};
+
+	if (set->count == 0)
+		return SEVERITY_INFO;
+	set_figures(&finding, set, diagnosis, recording);
+	return severity_of_stalls(&finding.stall);
+}
+
+/* Whether a culprit has called code that comes before its own class: it only calls back. */
+static bool is_dispatcher(const struct culprit *culprit, const struct recording *recording)
+{
+	for (size_t i = 0; i < culprit->depth; i++) {
+		if (frame_class(&culprit->stack->frames[i], recording) < culprit->frame_class)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Stalls of many origins, each of which is too little for a finding, may together take the loop
+ * away: then they are one. What they have in common may be a package that all of them use, or
+ * nothing but the way in which they were called. Returns 0 or -ENOMEM.
+ */
+static int join_scattered(struct verdict *verdicts, size_t *count,
+	const struct diagnosis *diagnosis, struct culprit_search *search)
+{
+	struct verdict all;
+	int error;
+
+	for (size_t i = 0; i < *count; i++) {
+		if (severity_of_set(&verdicts[i].set, diagnosis, search->recording) > SEVERITY_INFO)
+			return 0;
+	}
+	if (*count < 2)
+		return 0;
+	all = join(verdicts, *count, search->recording);
+	if (severity_of_set(&all.set, diagnosis, search->recording) < SEVERITY_CRITICAL)
+		return 0;
+	error = judge(&all, search);
+	if (error)
+		return error;
+	if (all.has_culprit && is_dispatcher(&all.culprit, search->recording))
+		all.has_culprit = false;
+	all.scattered = true;
+	verdicts[0] = all;
+	*count = 1;
+	return 0;
+}
+
 static struct finding *add_finding(
 	struct diagnosis *diagnosis, const struct stall_set *set, struct recording *recording)
 {
@@ -421,6 +508,8 @@ static void add_verdict(
 	double evidence = (double)verdict->samples / ((double)verdict->samples + 2);
 
 	finding->stall.samples = verdict->samples;
+	if (verdict->scattered)
+		finding->severity = severity_lowered(finding->severity);
 	if (finding->cause == CAUSE_BLOCKED) {
 		finding->stall.syscall = find_syscall(&verdict->set, recording);
 		if (finding->stall.syscall)
@@ -466,6 +555,18 @@ static void add_host(
 	finding->summary = summary_of_host(finding, recording);
 }
 
+static void add_startup(struct startup_figures *figures, const struct stall *stall,
+	const struct recording *recording)
+{
+	double duration_ms = (double)stall->record.duration_ns / NS_PER_MS;
+
+	figures->turns++;
+	figures->total_ms += duration_ms;
+	figures->max_ms = fmax(figures->max_ms, duration_ms);
+	if (stall_is_unfinished(stall, recording))
+		figures->unfinished_ms = fmax(figures->unfinished_ms, duration_ms);
+}
+
 static void set_shares(struct diagnosis *diagnosis)
 {
 	double total_ms = 0;
@@ -477,38 +578,54 @@ static void set_shares(struct diagnosis *diagnosis)
 			diagnosis->findings[i].stall.total_ms / total_ms;
 }
 
+/* Which stalls are judged in which way. */
+struct parted {
+	struct stall_set host, unseen, seen;
+};
+
+static void part_stalls(struct parted *ret, struct diagnosis *diagnosis,
+	const struct identity *identity, struct recording *recording)
+{
+	struct jobs jobs;
+
+	jobs_find(&jobs, recording);
+	set_init(&ret->host, recording->stall_count, recording);
+	set_init(&ret->unseen, recording->stall_count, recording);
+	set_init(&ret->seen, recording->stall_count, recording);
+	for (uint32_t i = 0; i < recording->stall_count; i++) {
+		const struct stall *stall = &recording->stalls[i];
+		struct cause_parts parts = {0};
+		struct stall_set *set = &ret->unseen;
+
+		if (stall->record.startup) {
+			add_startup(&diagnosis->startup, stall, recording);
+			continue;
+		}
+		if (jobs_has(&jobs, stall->loop))
+			continue;
+		cause_add(&parts, stall, &recording->samples[stall->first_sample]);
+		if (cause_is_host(&parts, stall->record.duration_ns, recording->head.threshold_ns))
+			set = &ret->host;
+		else if (has_stack(stall, identity, recording))
+			set = &ret->seen;
+		set->stalls[set->count++] = i;
+	}
+}
+
 int stall_findings(struct diagnosis *diagnosis, struct recording *recording)
 {
-	struct stall_set host, unseen, seen;
-	struct jobs jobs;
+	struct parted parted;
 	struct identity identity;
 	struct culprit_search search;
 	struct stall_group *groups;
 	struct verdict *verdicts;
+	enum severity of_host;
 	size_t count;
 
 	identity_build(&identity, recording);
 	culprit_search_init(&search, &identity, recording);
-	jobs_find(&jobs, recording);
-	set_init(&host, recording->stall_count, recording);
-	set_init(&unseen, recording->stall_count, recording);
-	set_init(&seen, recording->stall_count, recording);
-	for (uint32_t i = 0; i < recording->stall_count; i++) {
-		const struct stall *stall = &recording->stalls[i];
-		struct cause_parts parts = {0};
-		struct stall_set *set = &unseen;
-
-		if (stall->record.startup || jobs_has(&jobs, stall->loop))
-			continue;
-		cause_add(&parts, stall, &recording->samples[stall->first_sample]);
-		if (cause_is_host(&parts, stall->record.duration_ns, recording->head.threshold_ns))
-			set = &host;
-		else if (has_stack(stall, &identity, recording))
-			set = &seen;
-		set->stalls[set->count++] = i;
-	}
-
-	count = group_stalls(&groups, seen.stalls, seen.count, &identity, recording);
+	part_stalls(&parted, diagnosis, &identity, recording);
+	count = group_stalls(&groups, parted.seen.stalls, parted.seen.count, &identity, recording);
 	verdicts = recording_alloc(recording, (count + 1) * sizeof(*verdicts));
 	for (size_t i = 0; i < count; i++) {
 		int error;
@@ -520,13 +637,17 @@ int stall_findings(struct diagnosis *diagnosis, struct recording *recording)
 	}
 	if (join_verdicts(verdicts, &count, &search))
 		return -ENOMEM;
+	/* On a starved host many functions look slow. */
+	of_host = severity_lowered(severity_of_set(&parted.host, diagnosis, recording));
+	if (of_host == SEVERITY_INFO && join_scattered(verdicts, &count, diagnosis, &search))
+		return -ENOMEM;
 
 	diagnosis->findings =
 		recording_alloc(recording, (count + 2) * sizeof(*diagnosis->findings));
 	for (size_t i = 0; i < count; i++)
 		add_verdict(diagnosis, &verdicts[i], recording);
-	add_unseen(diagnosis, &unseen, recording);
-	add_host(diagnosis, &host, recording);
+	add_unseen(diagnosis, &parted.unseen, recording);
+	add_host(diagnosis, &parted.host, recording);
 	set_shares(diagnosis);
 	return 0;
 }

@@ -9,8 +9,9 @@
 #include "finding.h"
 
 /*
- * Appends the findings to diagnosis->findings, in no order and without ids. diagnosis->recording
- * and seconds are set; the memory is the recording's. Returns 0 or -ENOMEM.
+ * Appends the findings to diagnosis->findings, in no order and without ids, and sums up the
+ * start-up. diagnosis->recording and seconds are set; the memory is the recording's. Returns 0 or
+ * -ENOMEM.
  */
 int stall_findings(struct diagnosis *diagnosis, struct recording *recording);
 

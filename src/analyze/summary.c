@@ -61,24 +61,60 @@ static const char *percent(double share, struct recording *recording)
 /* "for 1.20 s, once", "31 % of the time". */
 static const char *how_long(const struct stall_figures *figures, struct recording *recording)
 {
+	const char *least = figures->since_attach ? "at least " : "";
+
 	if (figures->count > 1)
 		return written(
 			recording, "%s of the time", percent(figures->lost_share, recording));
 	if (figures->unfinished_ms > 0)
 		return written(recording, "for %s%.1f s and still held it when the recording ended",
-			figures->since_attach ? "at least " : "", figures->max_ms / MS_PER_S);
+			least, figures->max_ms / MS_PER_S);
 	if (figures->max_ms < MS_PER_S)
-		return written(recording, "once, for %.0f ms", figures->max_ms);
-	return written(recording, "once, for %.1f s", figures->max_ms / MS_PER_S);
+		return written(recording, "once, for %s%.0f ms", least, figures->max_ms);
+	return written(recording, "once, for %s%.1f s", least, figures->max_ms / MS_PER_S);
+}
+
+/* What held the loop, where that was no function. */
+static const char *summary_of_cause(
+	const struct finding *finding, const char *how, struct recording *recording)
+{
+	const struct stall_figures *stall = &finding->stall;
+
+	switch (finding->cause) {
+	case CAUSE_BLOCKED:
+		return written(recording,
+			"sleep%s%s%s%s held the event loop %s, by no single function",
+			stall->syscall ? " in " : "", stall->syscall ? stall->syscall : "",
+			stall->on ? " on " : "", stall->on ? stall->on : "", how);
+	case CAUSE_GC:
+		return written(recording,
+			"garbage collection held the event loop %s, by no single function", how);
+	case CAUSE_THROTTLED:
+		return written(recording,
+			"the CPU quota held the event loop %s, by no single function", how);
+	case CAUSE_PAGE_FAULT:
+		return written(recording,
+			"waits for memory to be read in held the event loop %s, by no single "
+			"function",
+			how);
+	case CAUSE_UNKNOWN:
+	case CAUSE_ON_CPU:
+	case CAUSE_RUNQUEUE:
+	case CAUSE_CONGESTION:
+	case CAUSES:
+		break;
+	}
+	return written(recording, "the event loop was held %s, by no single function", how);
 }
 
 const char *summary_of_culprit(const struct finding *finding, struct recording *recording)
 {
-	const char *who = "no single function";
 	const char *how = how_long(&finding->stall, recording);
+	const char *who;
 
-	if (finding->has_culprit)
-		who = blamed(&finding->culprit, recording);
+	if (!finding->has_culprit && finding->cause != CAUSE_CONGESTION)
+		return summary_of_cause(finding, how, recording);
+	who = finding->has_culprit ? blamed(&finding->culprit, recording) : "";
 	switch (finding->cause) {
 	case CAUSE_BLOCKED:
 		if (finding->stall.syscall)
@@ -104,8 +140,6 @@ const char *summary_of_culprit(const struct finding *finding, struct recording *
 	case CAUSES:
 		break;
 	}
-	if (!finding->has_culprit)
-		return written(recording, "the event loop was held %s, by no single function", how);
 	return written(recording, "%s held the event loop %s", who, how);
 }
 

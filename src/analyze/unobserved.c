@@ -31,6 +31,8 @@ static const struct {
 		" held without being timed"},
 };
 
+enum { NOTES_MAX = 64 }; /* different ones that are shown */
+
 static void add(struct diagnosis *diagnosis, const char *line)
 {
 	diagnosis->not_observed[diagnosis->not_observed_count++] = line;
@@ -58,9 +60,26 @@ static bool is_said(const struct diagnosis *diagnosis, const char *line)
 	return false;
 }
 
+static void add_notes(struct diagnosis *diagnosis, struct recording *recording)
+{
+	size_t most = diagnosis->not_observed_count + NOTES_MAX;
+
+	for (size_t i = 0; i < recording->note_count; i++) {
+		const struct note *note = &recording->notes[i];
+
+		if (note->kind == NOTE_RESUMED || is_said(diagnosis, note->text))
+			continue;
+		if (diagnosis->not_observed_count == most) {
+			add(diagnosis, "and more: 'holter dump' shows all notes");
+			return;
+		}
+		add(diagnosis, note->text);
+	}
+}
+
 void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording)
 {
-	size_t lines_max = LOSS_KINDS + recording->note_count + 6;
+	size_t lines_max = LOSS_KINDS + NOTES_MAX + 8;
 	struct jobs jobs;
 
 	diagnosis->not_observed =
@@ -78,12 +97,11 @@ void unobserved_collect(struct diagnosis *diagnosis, struct recording *recording
 		"references lead nowhere, since their declarations are", " missing");
 	if (recording->truncated)
 		add(diagnosis, "the recording ends inside a block: its last moments are missing");
-	for (size_t i = 0; i < recording->note_count; i++) {
-		const struct note *note = &recording->notes[i];
-
-		if (note->kind != NOTE_RESUMED && !is_said(diagnosis, note->text))
-			add(diagnosis, note->text);
-	}
+	/* After the last block nothing tells how many are missing. */
+	if (recording->blocks_lost == 0)
+		add_count(diagnosis, recording, recording->bytes_skipped, "byte of the file is",
+			"bytes of the file are", " no intact block: what was there is missing");
+	add_notes(diagnosis, recording);
 	jobs_find(&jobs, recording);
 	add_count(diagnosis, recording, jobs.count, "worker thread takes its",
 		"worker threads take their",

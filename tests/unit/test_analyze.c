@@ -312,6 +312,31 @@ START_TEST(a_hang_that_was_seen_to_begin_is_as_long_as_it_is)
 }
 END_TEST
 
+/* What says that a stall has ended may be in a block that was lost. */
+START_TEST(a_loop_that_went_on_does_not_hang)
+{
+	made_plain(recording, 1000, 1500, "f@/app/s.js:8 " NODE_ROOTS, 4, -1)->record.ended = false;
+	recording->ended = false;
+	ck_assert_int_eq(diagnose_first()->severity, SEVERITY_CRITICAL);
+	ck_assert_double_eq(diagnosis.loops[0].unfinished_ms, 1500);
+	recording->loops[0]->turned_ns = 4000ULL * MADE_MS;
+	ck_assert_int_eq(diagnose_first()->severity, SEVERITY_INFO);
+	ck_assert_double_eq(diagnosis.findings[0].stall.unfinished_ms, 0);
+	ck_assert_double_eq(diagnosis.loops[0].unfinished_ms, 0);
+}
+END_TEST
+
+/* It lasted longer than it was watched for, be it over or not. */
+START_TEST(what_went_on_already_is_at_least_as_long)
+{
+	recording->head.mode = MODE_ATTACH;
+	recording->loops[0]->record.first_wait_ns = 2ULL * MADE_MS;
+	made_plain(recording, 1, 6000, "f@/app/s.js:8 " NODE_ROOTS, 4, -1);
+	ck_assert_str_eq(diagnose_first()->summary,
+		"f (s.js:8) held the event loop once, for at least 6.0 s");
+}
+END_TEST
+
 START_TEST(a_starved_host_is_one_step_less_severe)
 {
 	const struct finding *finding;
@@ -326,6 +351,22 @@ START_TEST(a_starved_host_is_one_step_less_severe)
 	ck_assert_int_eq(finding->cause, CAUSE_RUNQUEUE);
 	ck_assert_int_eq(finding->severity, SEVERITY_WARNING);
 	ck_assert(!finding->has_culprit);
+}
+END_TEST
+
+/* Time of which nothing was recorded is no time without stalls. */
+START_TEST(missing_time_is_not_observed)
+{
+	for (int i = 0; i < 3; i++)
+		made_plain(recording, i * 600, 60, "f@/app/s.js:8 " NODE_ROOTS, 4, -1);
+	ck_assert_int_eq(diagnose_first()->severity, SEVERITY_WARNING);
+	recording->missing_ns = 8200ULL * MADE_MS;
+	ck_assert_int_eq(diagnose_first()->severity, SEVERITY_CRITICAL);
+	ck_assert_double_eq_tol(diagnosis.seconds, 1.8, 1e-9);
+	ck_assert_double_eq_tol(diagnosis.findings[0].stall.lost_share, 0.1, 1e-9);
+	recording->missing_ns = UINT64_MAX;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_double_eq(diagnosis.seconds, 0);
 }
 END_TEST
 
@@ -367,8 +408,14 @@ START_TEST(startup_is_no_finding)
 {
 	made_plain(recording, 0, 6000, "compile@/app/s.js:8 " NODE_ROOTS, 50, -1)->record.startup =
 		true;
+	made_plain(recording, 6100, 100, "compile@/app/s.js:8 " NODE_ROOTS, 5, -1)->record.startup =
+		true;
 	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
 	ck_assert_uint_eq(diagnosis.finding_count, 0);
+	ck_assert_uint_eq(diagnosis.startup.turns, 2);
+	ck_assert_double_eq_tol(diagnosis.startup.total_ms, 6100, 1e-6);
+	ck_assert_double_eq_tol(diagnosis.startup.max_ms, 6000, 1e-6);
+	ck_assert_double_eq(diagnosis.startup.unfinished_ms, 0);
 }
 END_TEST
 
@@ -436,6 +483,7 @@ START_TEST(loops_share_a_finding)
 	const struct finding *finding;
 
 	second->record = (struct record_loop){.id = 2, .tid = 43, .thread = "worker"};
+	second->index = 1;
 	recording->loops[recording->loop_count++] = second;
 	for (int i = 0; i < 9; i++) {
 		struct stall *stall =
@@ -489,6 +537,7 @@ START_TEST(a_loop_without_a_turn_counts_where_there_is_no_other)
 	struct loop *second = recording_alloc(recording, sizeof(*second));
 
 	second->record = (struct record_loop){.id = 2, .tid = 43, .thread = "helper"};
+	second->index = 1;
 	recording->loops[recording->loop_count++] = second;
 	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
 	ck_assert_uint_eq(diagnosis.loop_count, 2);
@@ -497,6 +546,33 @@ START_TEST(a_loop_without_a_turn_counts_where_there_is_no_other)
 	recording->turns_count = 1;
 	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
 	ck_assert_uint_eq(diagnosis.loop_count, 1);
+}
+END_TEST
+
+/* Threads come and go. A histogram for each would take a gigabyte. */
+START_TEST(many_loops_take_little_memory)
+{
+	enum { LOOPS = 30000 };
+	static struct turns rows[LOOPS];
+	struct loop **loops = recording_alloc(recording, LOOPS * sizeof(*loops));
+
+	for (size_t i = 0; i < LOOPS; i++) {
+		loops[i] = recording_alloc(recording, sizeof(*loops[i]));
+		loops[i]->record = (struct record_loop){
+			.id = (uint32_t)(LOOPS - i), .tid = (uint32_t)i, .thread = "worker"};
+		loops[i]->index = i;
+		rows[i] = (struct turns){.record = {.loop = (uint32_t)i + 1,
+						 .to_ns = MADE_MS,
+						 .count = i + 1,
+						 .longest_ns = i + 1}};
+	}
+	recording->loops = loops;
+	recording->loop_count = recording->turns_count = LOOPS;
+	recording->turns = rows;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_uint_eq(diagnosis.loop_count, LOOPS);
+	for (size_t i = 0; i < LOOPS; i++)
+		ck_assert_uint_eq(diagnosis.loops[i].turns, diagnosis.loops[i].loop->record.id);
 }
 END_TEST
 
@@ -519,6 +595,36 @@ START_TEST(what_was_not_observed_is_said)
 	ck_assert_uint_eq(diagnosis.not_observed_count, 5);
 	for (int i = 0; i < 4; i++)
 		ck_assert_str_eq(diagnosis.not_observed[i], expected[i]);
+}
+END_TEST
+
+/* Zeros that a crash of the machine left behind look like no block at all. */
+START_TEST(a_tail_without_blocks_is_said)
+{
+	recording->bytes_skipped = 4096;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_str_eq(diagnosis.not_observed[0],
+		"4096 bytes of the file are no intact block: what was there is missing");
+	recording->blocks_lost = 2;
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_str_eq(diagnosis.not_observed[0], "2 blocks of the recording are missing");
+	ck_assert_uint_eq(diagnosis.not_observed_count, 2);
+}
+END_TEST
+
+START_TEST(notes_without_end_are_cut)
+{
+	for (int i = 0; i < 1000; i++) {
+		char text[32];
+		int length = snprintf(text, sizeof(text), "note %d", i);
+
+		recording->notes[recording->note_count++] = (struct note){.kind = NOTE_LIMITED,
+			.text = recording_text(recording, text, (size_t)length)};
+	}
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_uint_eq(diagnosis.not_observed_count, 66);
+	ck_assert_str_eq(diagnosis.not_observed[63], "note 63");
+	ck_assert_ptr_nonnull(strstr(diagnosis.not_observed[64], "holter dump"));
 }
 END_TEST
 
@@ -545,6 +651,9 @@ Suite *test_suite(void)
 	tcase_add_loop_test(tcase, severity_by_count_and_lost_time, 0,
 		sizeof(severities) / sizeof(severities[0]));
 	tcase_add_test(tcase, a_starved_host_is_one_step_less_severe);
+	tcase_add_test(tcase, a_loop_that_went_on_does_not_hang);
+	tcase_add_test(tcase, what_went_on_already_is_at_least_as_long);
+	tcase_add_test(tcase, missing_time_is_not_observed);
 	tcase_add_test(tcase, a_hang_outlives_the_tool_that_watched_it);
 	tcase_add_test(tcase, a_hang_that_was_seen_to_begin_is_as_long_as_it_is);
 	tcase_add_test(tcase, absurd_figures_are_borne);
@@ -555,7 +664,10 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, loops_share_a_finding);
 	tcase_add_test(tcase, loops_are_measured_by_their_histograms);
 	tcase_add_test(tcase, a_loop_without_a_turn_counts_where_there_is_no_other);
+	tcase_add_test(tcase, many_loops_take_little_memory);
 	tcase_add_test(tcase, what_was_not_observed_is_said);
+	tcase_add_test(tcase, a_tail_without_blocks_is_said);
+	tcase_add_test(tcase, notes_without_end_are_cut);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -275,6 +275,60 @@ START_TEST(parting_hides_nothing)
 }
 END_TEST
 
+/* Twelve handlers, each slow twice: none is a finding, and the loop is gone for 14 % of the time.
+ */
+START_TEST(many_small_origins_are_one_finding)
+{
+	static const struct {
+		double duration_ms;
+		const char *below; /* what all handlers call */
+		size_t findings;
+		enum severity severity;
+		const char *culprit;
+	} cases[] = {
+		{60, "", 1, SEVERITY_WARNING, NULL},
+		{60, "render@/app/node_modules/view/i.js:4 ", 1, SEVERITY_WARNING, "render"},
+		{60, "inflate@node:zlib:30 ", 1, SEVERITY_WARNING, "inflate"},
+		{30, "", 12, SEVERITY_INFO, "page0"},
+	};
+
+	for (int i = 0; i < 24; i++) {
+		char stack[256];
+
+		snprintf(stack, sizeof(stack),
+			"%spage%d@/app/r.js:%d emit@node:events:20 " NODE_ROOTS, cases[_i].below,
+			i % 12, 10 * (i % 12 + 1));
+		made_plain(recording, i * 400, cases[_i].duration_ms, stack, 6, -1);
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, cases[_i].findings);
+	ck_assert_int_eq(diagnosis.findings[0].severity, cases[_i].severity);
+	ck_assert_int_eq(diagnosis.findings[0].has_culprit, cases[_i].culprit != NULL);
+	if (cases[_i].culprit)
+		ck_assert_str_eq(diagnosis.findings[0].culprit.function, cases[_i].culprit);
+	else
+		ck_assert_str_eq(diagnosis.findings[0].summary,
+			"the event loop was held 14 % of the time, by no single function");
+}
+END_TEST
+
+/* Where there is a finding, the small ones keep their names. */
+START_TEST(small_origins_beside_a_finding_are_left_alone)
+{
+	for (int i = 0; i < 24; i++) {
+		char stack[256];
+
+		snprintf(stack, sizeof(stack), "page%d@/app/r.js:%d " NODE_ROOTS, i % 12,
+			10 * (i % 12 + 1));
+		made_plain(recording, i * 400, 60, stack, 6, -1);
+		made_plain(recording, i * 400 + 200, 60, "hash@/app/s.js:8 " NODE_ROOTS, 6, -1);
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 13);
+	ck_assert_str_eq(diagnosis.findings[0].culprit.function, "hash");
+}
+END_TEST
+
 /* Two thirds of the samples show the whole stack; the others cannot speak against what they do not
  * show. */
 START_TEST(cut_stacks_abstain)
@@ -354,6 +408,37 @@ START_TEST(who_runs_the_loop_is_not_to_blame)
 			11, -1);
 	ck_assert_str_eq(diagnose_first()->culprit.function, "parse");
 	ck_assert_int_eq(diagnosis.findings[0].culprit.frame_class, CLASS_DEPENDENCY);
+}
+END_TEST
+
+/* Each stack by what it shares with the wait that it is most like. */
+START_TEST(every_loop_has_its_own_way_to_wait)
+{
+	static const char *const waits[] = {"poll!/usr/lib/libc.so.6 accept_loop!/srv/server",
+		"poll!/usr/lib/libc.so.6 turn!/srv/server spin!/srv/server main!/srv/server",
+		"poll!/usr/lib/libc.so.6 main!/srv/server", "poll!/usr/lib/libc.so.6 |",
+		"poll!/usr/lib/libc.so.6 zeta!/srv/server main!/srv/server"};
+
+	finish();
+	recording = made_recording("", "/srv/server");
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		made_resting(recording, waits[i]);
+	for (int i = 0; i < 10; i++) {
+		char stack[256];
+
+		snprintf(stack, sizeof(stack),
+			"write!/usr/lib/libc.so.6 work%d!/srv/server turn!/srv/server "
+			"spin!/srv/server main!/srv/server",
+			i % 2);
+		made_plain(recording, i * 900, 150, stack, 6, -1);
+	}
+	diagnose_first();
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	for (size_t i = 0; i < diagnosis.finding_count; i++) {
+		const struct culprit *culprit = &diagnosis.findings[i].culprit;
+
+		ck_assert_int_eq(strncmp(culprit->function, "work", 4), 0);
+	}
 }
 END_TEST
 
@@ -536,6 +621,8 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, single_samples_part_nothing);
 	tcase_add_test(tcase, few_samples_part_nothing);
 	tcase_add_test(tcase, parting_hides_nothing);
+	tcase_add_loop_test(tcase, many_small_origins_are_one_finding, 0, 4);
+	tcase_add_test(tcase, small_origins_beside_a_finding_are_left_alone);
 	tcase_add_test(tcase, cut_stacks_abstain);
 	tcase_add_test(tcase, cut_stacks_do_not_hide_a_parting);
 	tcase_add_test(tcase, few_whole_stacks_do_not_decide);
@@ -543,6 +630,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, native_culprit_has_a_module);
 	tcase_add_test(tcase, a_comprehension_is_its_function);
 	tcase_add_test(tcase, who_runs_the_loop_is_not_to_blame);
+	tcase_add_test(tcase, every_loop_has_its_own_way_to_wait);
 	tcase_add_test(tcase, a_loop_that_works_itself_is_to_blame);
 	tcase_add_test(tcase, nobody_is_to_blame_rather_than_the_entry);
 	tcase_add_test(tcase, a_dispatcher_between_callbacks_abstains);
