@@ -36,6 +36,23 @@ static void write_generated(struct json_writer *json, const struct generated *ge
 	json_writer_close_object(json);
 }
 
+static void write_startup(struct json_writer *json, const struct startup_figures *startup)
+{
+	json_writer_open_row(json, "startup");
+	json_writer_integer(json, "count", startup->turns);
+	json_writer_number(json, "total_ms", startup->total_ms, 1);
+	json_writer_number(json, "max_ms", startup->max_ms, 1);
+	json_writer_close_object(json);
+}
+
+static void write_not_observed(struct json_writer *json, const struct diagnosis *diagnosis)
+{
+	json_writer_open_array(json, "not_observed");
+	for (size_t i = 0; i < diagnosis->not_observed_count; i++)
+		json_writer_text(json, NULL, diagnosis->not_observed[i]);
+	json_writer_close_array(json);
+}
+
 static void write_recording(struct json_writer *json, const struct diagnosis *diagnosis)
 {
 	static const char *const modes[] = {
@@ -56,6 +73,8 @@ static void write_recording(struct json_writer *json, const struct diagnosis *di
 	json_writer_integer(
 		json, "blocks", recording->blocks_lost + recording->lost[LOSS_BLOCK_WRITE]);
 	json_writer_close_object(json);
+	write_startup(json, &diagnosis->startup);
+	write_not_observed(json, diagnosis);
 	json_writer_close_object(json);
 }
 

@@ -4,6 +4,8 @@
  *
  * Tier C. Data: struct diagnosis -> stream. Every text from the target passes render_quoted.
  */
+#include <math.h>
+
 #include "page.h"
 #include "render.h"
 #include "text_observed.h"
@@ -79,6 +81,8 @@ static void write_stalls(const struct page *page, const struct finding *finding)
 
 	if (stall->count == 1) {
 		page_label(page, "stall");
+		if (stall->since_attach)
+			fputs("at least ", page->out);
 		page_duration(page, stall->max_ms);
 		if (stall->unfinished_ms > 0)
 			fputs(", and had not ended when the recording did", page->out);
@@ -95,6 +99,11 @@ static void write_stalls(const struct page *page, const struct finding *finding)
 	fputs(", 99th percentile ", page->out);
 	page_duration(page, stall->p99_ms);
 	fputc('\n', page->out);
+	if (stall->since_attach) {
+		page_label(page, "");
+		fputs("one went on already when watching began, and is counted from there\n",
+			page->out);
+	}
 	if (stall->unfinished_ms > 0) {
 		page_label(page, "");
 		fputs("one had not ended after ", page->out);
@@ -158,6 +167,33 @@ static void write_finding(const struct page *page, const struct finding *finding
 	fputc('\n', page->out);
 }
 
+/* Who reads no further should know how much was seen. */
+static void write_nothing(const struct page *page, const struct diagnosis *diagnosis)
+{
+	uint64_t stalls = 0;
+	double longest_ms = 0;
+
+	for (size_t i = 0; i < diagnosis->finding_count; i++) {
+		const struct stall_figures *stall = &diagnosis->findings[i].stall;
+
+		stalls += stall->count;
+		longest_ms = fmax(longest_ms, stall->max_ms);
+	}
+	fputs("Nothing to report: ", page->out);
+	if (stalls == 0) {
+		fputs(diagnosis->loop_count > 0 ? "no stalls were observed.\n"
+						: "no event loop was observed.\n",
+			page->out);
+		return;
+	}
+	page_count(page, stalls, "stall");
+	fputs(stalls == 1 ? ", of " : ", the longest of ", page->out);
+	page_duration(page, longest_ms);
+	fputs(stalls == 1 ? ", is too little for a warning.\n"
+			  : ", are too little for a warning.\n",
+		page->out);
+}
+
 void render_text(FILE *out, const struct diagnosis *diagnosis, const struct text_options *options)
 {
 	struct page page = {.out = out, .color = options->color, .recording = diagnosis->recording};
@@ -167,10 +203,7 @@ void render_text(FILE *out, const struct diagnosis *diagnosis, const struct text
 		(options->all || diagnosis->findings[shown].severity > SEVERITY_INFO))
 		write_finding(&page, &diagnosis->findings[shown++]);
 	if (shown == 0)
-		fputs(diagnosis->loop_count > 0
-				? "Nothing to report: no stalls that matter were observed.\n"
-				: "Nothing to report: no event loop was observed.\n",
-			out);
+		write_nothing(&page, diagnosis);
 	if (shown < diagnosis->finding_count) {
 		page_count(&page, diagnosis->finding_count - shown, "finding");
 		fprintf(out, " of severity info: --all shows %s.\n",

@@ -109,6 +109,26 @@ static void write_loops(const struct page *page, const struct loop_figures *loop
 	}
 }
 
+static void write_startup(const struct page *page, const struct startup_figures *startup)
+{
+	if (startup->turns == 0)
+		return;
+	fputs("  start-up, which is no finding: ", page->out);
+	page_count(page, startup->turns, "long turn");
+	if (startup->turns > 1) {
+		fputs(", together ", page->out);
+		page_duration(page, startup->total_ms);
+		fputs("; the longest", page->out);
+	}
+	fputs(" of ", page->out);
+	page_duration(page, startup->max_ms);
+	if (startup->unfinished_ms > 0) {
+		fputs("; one had not ended after ", page->out);
+		page_duration(page, startup->unfinished_ms);
+	}
+	fputc('\n', page->out);
+}
+
 static void write_unobserved(const struct page *page, const struct diagnosis *diagnosis)
 {
 	if (diagnosis->not_observed_count == 0)
@@ -139,5 +159,6 @@ void text_observed_write(const struct page *page, const struct diagnosis *diagno
 	fprintf(page->out, "; a turn longer than %.0f ms is a stall\n",
 		(double)head->threshold_ns / 1e6);
 	write_loops(page, diagnosis->loops, diagnosis->loop_count);
+	write_startup(page, &diagnosis->startup);
 	write_unobserved(page, diagnosis);
 }

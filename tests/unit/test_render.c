@@ -156,6 +156,7 @@ START_TEST(json_has_the_documented_shape)
 	add_stalls("sha!/usr/bin/node pbkdf2Sync@node:internal/crypto:62 hash@/app/s.js:8 "
 		   "()@/app/s.js:20");
 	recording->lost[LOSS_SAMPLE_SLOT] = 3;
+	made_plain(recording, 9500, 80, "f@/app/s.js:1", 2, -1)->record.startup = true;
 	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
 	render_json(out, &diagnosis);
 	read = json_loads(result(), JSON_REJECT_DUPLICATES, NULL);
@@ -168,6 +169,13 @@ START_TEST(json_has_the_documented_shape)
 	ck_assert_int_eq(
 		json_integer_value(json_object_get(json_object_get(finding, "lost"), "samples")),
 		3);
+
+	ck_assert_str_eq(
+		json_string_value(json_array_get(json_object_get(finding, "not_observed"), 0)),
+		"3 samples: no room for one more at that moment");
+	ck_assert_double_eq(
+		json_number_value(json_object_get(json_object_get(finding, "startup"), "max_ms")),
+		80);
 
 	ck_assert_uint_eq(json_array_size(json_object_get(read, "findings")), 1);
 	finding = json_array_get(json_object_get(read, "findings"), 0);
@@ -345,6 +353,7 @@ static void add_loop(uint32_t tid, const char *thread, uint64_t turns, double lo
 	struct loop *loop = recording_alloc(recording, sizeof(*loop));
 
 	loop->record = (struct record_loop){.id = tid, .tid = tid, .thread = thread};
+	loop->index = recording->loop_count;
 	recording->loops[recording->loop_count++] = loop;
 	recording->turns[recording->turns_count++] =
 		(struct turns){.record = {.loop = tid,
@@ -428,13 +437,57 @@ START_TEST(text_shows_little_on_demand)
 	made_plain(recording, 0, 60, "hash@/app/s.js:8", 2, -1);
 	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
 	render_text(out, &diagnosis, &options);
-	ck_assert_ptr_nonnull(strstr(result(), "Nothing to report"));
+	ck_assert_ptr_nonnull(strstr(
+		result(), "Nothing to report: 1 stall, of 60 ms, is too little for a warning.\n"));
 	ck_assert_ptr_nonnull(strstr(result(), "1 finding of severity info: --all shows it."));
 	ck_assert_ptr_null(strstr(result(), "hash"));
 	options.all = true;
 	render_text(out, &diagnosis, &options);
 	ck_assert_ptr_nonnull(
 		strstr(result(), "INFO  hash (s.js:8) held the event loop once, for 60 ms"));
+}
+END_TEST
+
+static const struct {
+	unsigned stalls;
+	bool ended;
+	const char *shown;
+} startups[] = {
+	{1, true, "  start-up, which is no finding: 1 long turn of 700 ms\n"},
+	{2, true,
+		"  start-up, which is no finding: 2 long turns, together 1.40 s; the longest of "
+		"700 ms\n"},
+	{1, false, "1 long turn of 700 ms; one had not ended after 700 ms\n"},
+};
+
+/* The threads' figures have these turns too: who reads them should know what they were. */
+START_TEST(startup_is_told)
+{
+	for (unsigned i = 0; i < startups[_i].stalls; i++) {
+		struct stall *stall =
+			made_plain(recording, i * 1000, 700, "compile@/app/s.js:1", 12, -1);
+
+		stall->record.startup = true;
+		stall->record.ended = startups[_i].ended;
+	}
+	recording->ended = false;
+	write_all();
+	ck_assert_ptr_nonnull(strstr(written, "Nothing to report: no stalls were observed.\n"));
+	ck_assert_msg(strstr(written, startups[_i].shown) != NULL, "%s", written);
+}
+END_TEST
+
+START_TEST(text_says_what_went_on_before)
+{
+	recording->head.mode = MODE_ATTACH;
+	recording->loops[0]->record.first_wait_ns = 2ULL * MADE_MS;
+	made_plain(recording, 1, 700, "hash@/app/s.js:8", 12, -1);
+	write_all();
+	ck_assert_ptr_nonnull(strstr(written, "  stall     at least 700 ms\n"));
+	made_plain(recording, 2000, 700, "hash@/app/s.js:8", 12, -1);
+	rewind(out);
+	write_all();
+	ck_assert_ptr_nonnull(strstr(written, "one went on already when watching began"));
 }
 END_TEST
 
@@ -602,6 +655,8 @@ Suite *test_suite(void)
 	tcase_add_test(all, a_turn_that_goes_on_is_told);
 	tcase_add_test(all, one_is_no_plural);
 	tcase_add_test(all, text_shows_little_on_demand);
+	tcase_add_loop_test(all, startup_is_told, 0, sizeof(startups) / sizeof(startups[0]));
+	tcase_add_test(all, text_says_what_went_on_before);
 	tcase_add_test(all, text_quotes_hostile_names);
 	tcase_add_test(all, color_is_only_added);
 	tcase_add_test(all, flame_merges_and_is_the_same_each_time);
