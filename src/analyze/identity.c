@@ -179,8 +179,9 @@ struct waits {
 
 static struct waits collect_waits(const struct identity *identity, struct recording *recording)
 {
-	struct waits waits = {.views = recording_alloc(recording,
-				      (recording->resting_count + 1) * sizeof(*waits.views))};
+	struct waits waits = {
+		.views = recording_alloc(
+			recording, (recording->resting_count + 1) * sizeof(struct stack_view *))};
 
 	for (size_t i = 0; i < recording->resting_count; i++) {
 		const struct stack_view *view = identity_view(identity, recording->resting[i]);
@@ -188,7 +189,7 @@ static struct waits collect_waits(const struct identity *identity, struct record
 		if (view)
 			waits.views[waits.count++] = view;
 	}
-	qsort(waits.views, waits.count, sizeof(*waits.views), by_path);
+	qsort(waits.views, waits.count, sizeof(struct stack_view *), by_path);
 	return waits;
 }
 
