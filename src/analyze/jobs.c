@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "finding.h"
+#include "weight.h"
 
 /* V8: src/execution/futex-emulation.h. Below it lies Atomics.wait, or WebAssembly's. */
 static const char wait_in_v8[] = "v8::internal::FutexEmulation::Wait";
@@ -26,22 +27,40 @@ static bool waits_for_a_job(const struct sample *sample)
 	return false;
 }
 
+/* What of a loop's stalls was spent in which way. */
+struct spent {
+	uint64_t waiting_ns, total_ns;
+};
+
+static void add_samples(
+	struct spent *spent, const struct stall *stall, const struct recording *recording)
+{
+	for (size_t i = 0; i < stall->sample_count; i++) {
+		const struct sample *sample = &recording->samples[stall->first_sample + i];
+		uint64_t weight_ns = weight_of_sample(&sample->record);
+
+		spent->total_ns += weight_ns;
+		if (waits_for_a_job(sample))
+			spent->waiting_ns += weight_ns;
+	}
+}
+
 void jobs_find(struct jobs *ret, struct recording *recording)
 {
 	struct jobs jobs = {0};
+	struct spent *spent =
+		recording_alloc(recording, (recording->loop_count + 1) * sizeof(*spent));
 
-	jobs.loops = recording_alloc(recording, (recording->loop_count + 1) * sizeof(*jobs.loops));
 	for (size_t i = 0; i < recording->stall_count; i++) {
 		const struct stall *stall = &recording->stalls[i];
 
-		if (!stall->loop || loop_is_main(stall->loop, recording))
-			continue;
-		for (size_t j = 0; j < stall->sample_count && !jobs_has(&jobs, stall->loop); j++) {
-			if (!waits_for_a_job(&recording->samples[stall->first_sample + j]))
-				continue;
-			jobs.loops[stall->loop->index] = true;
-			jobs.count++;
-		}
+		if (stall->loop && !stall->record.startup && !loop_is_main(stall->loop, recording))
+			add_samples(&spent[stall->loop->index], stall, recording);
+	}
+	jobs.loops = recording_alloc(recording, (recording->loop_count + 1) * sizeof(*jobs.loops));
+	for (size_t i = 0; i < recording->loop_count; i++) {
+		jobs.loops[i] = 2 * spent[i].waiting_ns > spent[i].total_ns;
+		jobs.count += jobs.loops[i];
 	}
 	*ret = jobs;
 }

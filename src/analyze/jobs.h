@@ -3,7 +3,8 @@
  * jobs.h - threads that have an event loop and do not turn it: a worker of Node's that sleeps in
  * Atomics.wait waits there for the next job (piscina, threads of WebAssembly), all within one turn
  * that never ends. What it does between is its work, and holds up nobody. On the main thread the
- * same sleep is a stall like any other.
+ * same sleep is a stall like any other, and so it is on a worker that serves requests and sleeps
+ * there now and then (synckit): a taker of jobs spends most of its long turns in it.
  *
  * Tier C. Data: recording.stalls and samples -> the loops of such threads.
  */

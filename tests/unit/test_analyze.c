@@ -441,6 +441,23 @@ START_TEST(a_worker_that_takes_jobs_turns_no_loop)
 }
 END_TEST
 
+/* A worker that serves requests may sleep there for an answer: its stalls are stalls. */
+START_TEST(a_worker_that_waits_now_and_then)
+{
+	recording->loops[0]->record.tid = 43;
+	for (int i = 0; i < 8; i++)
+		made_plain(recording, i * 1000, 300, "crunch@/app/s.js:8 " NODE_ROOTS, 20, -1);
+	made_plain(recording, 9000, 120,
+		"pthread_cond_wait!/usr/lib/libc.so.6 "
+		"v8::internal::FutexEmulation::WaitSync!/usr/bin/node "
+		"ask@/app/sync.js:20 " NODE_ROOTS,
+		10, 202);
+	ck_assert_str_eq(diagnose_first()->culprit.function, "crunch");
+	ck_assert_uint_eq(diagnosis.finding_count, 2);
+	ck_assert_uint_eq(diagnosis.not_observed_count, 1);
+}
+END_TEST
+
 /* What a worker that is woken by messages does holds up its loop, in whatever else it sleeps. */
 START_TEST(a_worker_that_turns_its_loop)
 {
@@ -660,6 +677,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, startup_is_no_finding);
 	tcase_add_loop_test(tcase, a_worker_that_takes_jobs_turns_no_loop, 0, 2);
 	tcase_add_test(tcase, a_worker_that_turns_its_loop);
+	tcase_add_test(tcase, a_worker_that_waits_now_and_then);
 	tcase_add_test(tcase, stalls_without_a_stack_blame_nobody);
 	tcase_add_test(tcase, loops_share_a_finding);
 	tcase_add_test(tcase, loops_are_measured_by_their_histograms);
