@@ -15,18 +15,26 @@ __thread struct thread thread;
 struct loop loops[LOOPS_MAX];
 uint64_t loop_threshold_ns;
 static _Atomic uint32_t last_id;
+/* Entries from here on were never used: their pages are none yet, and a fork is not to make them.
+ */
+static _Atomic uint32_t unused_from;
 
 static struct loop *claim(void)
 {
-	for (size_t i = 0; i < LOOPS_MAX; i++) {
-		uint32_t expected = LOOP_FREE;
+	for (uint32_t i = 0; i < LOOPS_MAX; i++) {
+		uint32_t expected = LOOP_FREE, from;
 
 		/* Looked at before it is written to: a thread that finds no room asks at each wait.
 		 */
 		if (atomic_load_explicit(&loops[i].state, memory_order_relaxed) == LOOP_FREE &&
 			atomic_compare_exchange_strong_explicit(&loops[i].state, &expected,
-				LOOP_CLAIMED, memory_order_acquire, memory_order_relaxed))
+				LOOP_CLAIMED, memory_order_acquire, memory_order_relaxed)) {
+			from = atomic_load_explicit(&unused_from, memory_order_relaxed);
+			while (from <= i &&
+				!atomic_compare_exchange_weak(&unused_from, &from, i + 1))
+				;
 			return &loops[i];
+		}
 	}
 	if (!thread.is_lost)
 		life_count_lost_loop();
@@ -333,7 +341,7 @@ uint64_t loop_gc_ns(const struct loop *loop, uint64_t begin_ns)
 
 void loop_forget_all(void)
 {
-	for (size_t i = 0; i < LOOPS_MAX; i++)
+	for (uint32_t i = 0; i < atomic_load_explicit(&unused_from, memory_order_relaxed); i++)
 		atomic_store_explicit(&loops[i].state, LOOP_FREE, memory_order_relaxed);
 	thread = (struct thread){0};
 }

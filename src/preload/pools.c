@@ -9,6 +9,9 @@
 
 struct holter_pool pools[POOLS_MAX];
 static _Atomic uint32_t last_id;
+/* Entries from here on were never used: their pages are none yet, and a fork is not to make them.
+ */
+static _Atomic uint32_t unused_from;
 static _Atomic uint64_t lost, lost_holds;
 
 static void add(_Atomic uint64_t *sum, uint64_t value)
@@ -71,12 +74,17 @@ static void reset(struct holter_pool *pool, uint64_t begin_ns)
 
 static struct holter_pool *claim(void)
 {
-	for (size_t i = 0; i < POOLS_MAX; i++) {
-		uint32_t expected = POOL_FREE;
+	for (uint32_t i = 0; i < POOLS_MAX; i++) {
+		uint32_t expected = POOL_FREE, from;
 
 		if (atomic_compare_exchange_strong_explicit(&pools[i].state, &expected,
-			    POOL_CLAIMED, memory_order_acquire, memory_order_relaxed))
+			    POOL_CLAIMED, memory_order_acquire, memory_order_relaxed)) {
+			from = atomic_load_explicit(&unused_from, memory_order_relaxed);
+			while (from <= i &&
+				!atomic_compare_exchange_weak(&unused_from, &from, i + 1))
+				;
 			return &pools[i];
+		}
 	}
 	add(&lost, 1);
 	return NULL;
@@ -255,7 +263,7 @@ void pools_begin_anew(uint64_t now_ns)
 {
 	atomic_store_explicit(&lost, 0, memory_order_relaxed);
 	atomic_store_explicit(&lost_holds, 0, memory_order_relaxed);
-	for (size_t i = 0; i < POOLS_MAX; i++) {
+	for (uint32_t i = 0; i < atomic_load_explicit(&unused_from, memory_order_relaxed); i++) {
 		uint32_t state = atomic_load_explicit(&pools[i].state, memory_order_relaxed);
 
 		if (state == POOL_LIVE)

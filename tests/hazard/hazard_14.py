@@ -10,6 +10,7 @@ from harness import SOAK, Fail, Recording, check, preloaded, run_cases, run_prog
 SECONDS = SOAK or 4
 LOCK_MS = 1.0  # what Holter's lock may cost a fork
 LONGEST_MS = 250  # of any fork, on a machine that has other things to do
+FAULTS = 30  # of a child that was never a server
 ROUNDS = 4  # what others do to the machine passes; what Holter does to a fork would show in each
 
 
@@ -51,5 +52,14 @@ def threads():
         return f"{sum(last)} of the last 10 stalls have a stack"
 
 
+def faults():
+    """a child of a program that has no loop touches few pages more"""
+    with work_folder() as folder:
+        plain, observed = (int(run_program("14_faults", environment=environment).stdout)
+                           for environment in ({}, preloaded(folder / "faults.holter")))
+    check(observed <= plain + FAULTS, f"{observed} page faults, without Holter {plain}")
+    return f"{observed} page faults, without Holter {plain}"
+
+
 run_cases(case("a storm of forks in sampled stalls: each child has its heap and loader, no fork is held up"),
-          case("the same while the recording's file system hangs", "frozen"), threads)
+          case("the same while the recording's file system hangs", "frozen"), threads, faults)
