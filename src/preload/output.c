@@ -28,6 +28,7 @@ static int make_folder(const char *folder)
 {
 	char path[sizeof(settings.folder)];
 	struct stat status = {0};
+	bool is_own;
 	int fd, rc;
 
 	strcpy(path, folder);
@@ -39,7 +40,9 @@ static int make_folder(const char *folder)
 	rc = sys_mkdir(path, FOLDER_MODE);
 	if (!rc || rc != -EEXIST)
 		return rc;
-	fd = sys_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	fd = sys_open(path,
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC | (settings.folder_must_be_own ? O_NOFOLLOW : 0),
+		0);
 	if (fd < 0)
 		return fd;
 	rc = sys_fstat(fd, &status);
@@ -47,9 +50,10 @@ static int make_folder(const char *folder)
 	if (rc)
 		return rc;
 	/* A folder that others may write to, and that somebody else made, can hold links laid out
-	 * for us. */
-	if ((status.st_mode & 022) && !(status.st_mode & S_ISVTX) &&
-		status.st_uid != (uid_t)sys_call3(SYS_geteuid, 0, 0, 0))
+	 * for us; and whoever owns it can take away what we make in it. */
+	is_own = status.st_uid == (uid_t)sys_call3(SYS_geteuid, 0, 0, 0);
+	if (!is_own && (settings.folder_must_be_own ||
+			       ((status.st_mode & 022) && !(status.st_mode & S_ISVTX))))
 		return -EPERM;
 	return 0;
 }

@@ -59,6 +59,7 @@ static void choose_folder(void)
 		format_text(&format, temporary && *temporary == '/' ? temporary : "/tmp");
 		format_text(&format, "/holter-");
 		format_unsigned(&format, geteuid());
+		settings.folder_must_be_own = true;
 	}
 }
 

@@ -19,7 +19,8 @@ struct settings {
 	char out[4096];        /* HOLTER_OUT: path of the recording; "": made from the folder */
 	char folder[4096]; /* HOLTER_DIR, else $XDG_STATE_HOME/holter, else a private folder in /tmp
 			    */
-	const char *complaint; /* null, or which variable was not understood */
+	bool folder_must_be_own; /* it lies where anybody may make one of its name */
+	const char *complaint;   /* null, or which variable was not understood */
 };
 
 extern struct settings settings;

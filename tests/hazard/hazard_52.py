@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from attaching import waits
-from harness import PROGRAMS, Skip, check, holter, run_cases, without_holter, work_folder
+from harness import LIBRARY, PROGRAMS, Skip, check, holter, run_cases, run_program, without_holter, work_folder
 
 NOBODY = 65534
 PRECIOUS = "a file that is root's\n"
@@ -110,6 +110,24 @@ def other_file():
         check(attach(pid, shared / "y.holter").returncode, "a FIFO was taken for a recording")
 
 
+def own_folder():
+    """from inside: the folder of recordings in the system's temporary one is there already, and somebody else's, or a link"""
+    if os.geteuid() != 0:
+        raise Skip("making another user's folder needs root")
+    with work_folder() as folder:
+        environment = {"LD_PRELOAD": LIBRARY, "TMPDIR": str(folder), "HOLTER_THRESHOLD_MS": "10", "XDG_STATE_HOME": ""}
+        mine = folder / "holter-0"
+        mine.mkdir()
+        for make in (lambda: os.chown(mine, NOBODY, NOBODY), lambda: (mine.rename(folder / "other"), mine.symlink_to("other"))):
+            make()
+            done = run_program("25_aside", environment=environment)
+            check(done.stdout.strip() == "aside" and "no recording" in done.stderr, f"{done.stdout}{done.stderr}")
+            check(not list(mine.iterdir()), "a recording was made there")
+        mine.unlink()
+        done = run_program("25_aside", environment=environment)
+        check(done.stdout.strip() == "at work" and len(list(mine.glob("*.holter"))) == 1, f"{done.stdout}{done.stderr}")
+
+
 def swap_for_ever(precious, path):
     while True:
         for make in (lambda: os.symlink(precious, path), lambda: open(path, "w").close(), lambda: None):
@@ -149,4 +167,4 @@ def wrong_design():
         precious.write_text(PRECIOUS)
 
 
-run_cases(free, link, dangling_link, rotated_half, other_file, race, wrong_design)
+run_cases(free, link, dangling_link, rotated_half, other_file, race, wrong_design, own_folder)
