@@ -72,7 +72,7 @@ struct sched_entity {
 };
 
 struct task_struct {
-	unsigned int __state;
+	unsigned int __state, flags;
 	int pid, tgid;
 	int exit_code; /* as wait(2) has it: the low seven bits are a signal */
 	struct task_struct *group_leader;

@@ -43,12 +43,17 @@ enum {
 	LEAVE_NS = 3000000, /* between samples of leaving, at least */
 	SAMPLES_EVEN = 32,  /* samples at the first interval; later ones spread in proportion */
 	NO_EPOLL = -1,      /* in place of a descriptor: a set of them, by poll or select */
+	PF_EXITING = 4,     /* include/linux/sched.h */
+	/* In place of a poll's result (include/linux/errno.h): a signal without a handler came, and
+	 * the poll goes on as restart_syscall. */
+	ERESTART_RESTARTBLOCK = 516,
 };
 
 /* Set before loading. */
 const volatile __u64 threshold_ns = 50000000;
 const volatile __u32 own_pid_namespace; /* inode number of the tool's */
 const volatile __u32 own_pid_level;
+const volatile __u32 switch_tells_state = 1; /* since Linux 5.18 */
 
 struct stall_counts counts;
 
@@ -64,6 +69,7 @@ struct thread {
 	struct wait_list now;
 	union polled copy;
 	__u32 set_listens; /* a socket in the candidate's */
+	__u32 is_lost;     /* there was no slot for its loop, which has been counted */
 };
 
 struct {
@@ -211,9 +217,14 @@ static __always_inline void tell_ended(
 	ended->record.time_ns = now;
 	ended->begin_ns = begin;
 	ended->times = loop->times;
-	ended->minor_faults = task->min_flt - loop->minor_faults;
-	ended->major_faults = task->maj_flt - loop->major_faults;
-	ended->io_calls = io_calls_of(task) - loop->io_calls;
+	/* By the helper, see task.h. */
+	ended->minor_faults = BPF_CORE_READ(task, min_flt) - loop->minor_faults;
+	ended->major_faults = BPF_CORE_READ(task, maj_flt) - loop->major_faults;
+	if (bpf_core_field_exists(task->ioac.syscr))
+		ended->io_calls = BPF_CORE_READ(task, ioac.syscr) +
+				  BPF_CORE_READ(task, ioac.syscw) - loop->io_calls;
+	else
+		ended->io_calls = 0;
 	ended->ready = loop->ready;
 	bpf_ringbuf_submit(ended, 0);
 }
@@ -267,7 +278,10 @@ static __always_inline struct stall_loop *take_slot(
 	__u32 index;
 
 	if (bpf_map_pop_elem(&free_loops, &index)) {
-		count(&counts.lost_loops);
+		/* It asks again at each wait. */
+		if (!thread->is_lost)
+			count(&counts.lost_loops);
+		thread->is_lost = 1;
 		return NULL;
 	}
 	loop = bpf_map_lookup_elem(&loops, &index);
@@ -492,7 +506,7 @@ static __always_inline int wait_ends(__s64 result)
 	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
 
-	if (loop && loop->waiting)
+	if (loop && loop->waiting && result != -ERESTART_RESTARTBLOCK)
 		begin_turn(loop, task, result > 0 ? result : 0, bpf_ktime_get_ns());
 	return 0;
 }
@@ -551,6 +565,7 @@ POLL(poll)
 POLL(ppoll)
 SELECT(select)
 SELECT(pselect6)
+EXIT(restart_syscall)
 
 /* --- samples ------------------------------------------------------------------------------------
  */
@@ -642,9 +657,14 @@ static __always_inline void sample_leaving(
 /* --- the scheduler ------------------------------------------------------------------------------
  */
 
+/* The state in which a thread leaves its CPU. A waker may have changed its own record of it. */
+static __always_inline __u32 state_left(const unsigned long long *context, struct task_struct *prev)
+{
+	return switch_tells_state ? (__u32)context[3] : prev->__state;
+}
+
 SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next,
-	unsigned int prev_state)
+int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_struct *next)
 {
 	struct thread *thread = thread_of(prev);
 	struct stall_loop *loop = loop_of(thread);
@@ -652,7 +672,7 @@ int BPF_PROG(on_switch, _Bool preempted, struct task_struct *prev, struct task_s
 
 	if (loop && !loop->waiting) {
 		now = bpf_ktime_get_ns();
-		if (preempted || !prev_state) {
+		if (preempted || !state_left(ctx, prev)) {
 			move_to(loop, is_throttled(prev) ? STALL_THROTTLED : STALL_QUEUES, now);
 		} else {
 			loop->call = call_of(prev);
@@ -713,30 +733,39 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/*
+ * A thread that is not the first one takes that one's number, and its own task becomes the
+ * process's: what was stored of the process is gone with the first. Whose process it is the tool
+ * finds out then, by the number.
+ */
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 {
 	struct stall_target *target = target_of(task);
 	struct thread *thread = thread_of(task);
 	struct stall_loop *loop = loop_of(thread);
 
-	if (!target)
+	if (!target && task->pid == old_pid)
 		return 0;
 	if (loop)
 		loop->state = STALL_LOOP_GONE;
 	if (thread)
 		__builtin_memset(thread, 0, sizeof(*thread));
-	tell_process(target->id, STALL_PROCESS_EXECUTED, tool_number(task));
+	tell_process(target ? target->id : 0, STALL_PROCESS_EXECUTED, tool_number(task));
 	return 0;
 }
 
+/* Ending takes the thread a while, asleep and on a CPU, in which its slot may be another's. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	struct stall_loop *loop = loop_of(thread_of(task));
+	struct thread *thread = thread_of(task);
+	struct stall_loop *loop = loop_of(thread);
 
-	if (loop)
-		loop->state = task->exit_code & 0x7f ? STALL_LOOP_KILLED : STALL_LOOP_GONE;
+	if (!loop)
+		return 0;
+	thread->loop = 0;
+	loop->state = task->exit_code & 0x7f ? STALL_LOOP_KILLED : STALL_LOOP_GONE;
 	return 0;
 }
 
@@ -782,7 +811,8 @@ int seed(struct bpf_iter__task *context)
 	if (!task)
 		return 0;
 	target = target_of(task);
-	if (!target)
+	/* One that has ended would never give its slot back. */
+	if (!target || task->flags & PF_EXITING)
 		return 0;
 	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread) {
@@ -805,7 +835,7 @@ int seed(struct bpf_iter__task *context)
 		}
 		return 0;
 	}
-	if (wait != STALL_WAIT_NONE || task->pid != task->tgid)
+	if (wait != STALL_WAIT_NONE || task->pid != task->tgid || target->is_new)
 		return 0;
 	loop = take_slot(task, thread, target->id, STALL_LOOP_UNSEEN);
 	if (!loop)

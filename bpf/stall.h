@@ -49,6 +49,7 @@ struct stall_target {
 	/* Threads poll for many reasons: only in a server is that taken for a loop. */
 	__u32 listens;
 	__u32 follow; /* its children too */
+	__u32 is_new; /* watched from its fork on: it hangs in no loop that has not been seen */
 	struct stall_chase chase;
 };
 
@@ -145,7 +146,8 @@ struct stall_sample {
 enum stall_process_event { STALL_PROCESS_FORKED, STALL_PROCESS_EXECUTED };
 
 struct stall_process {
-	struct stall_record record; /* target: of the parent, or of the process itself */
+	/* target: of the parent, or of the process itself; 0: of whichever process has that pid */
+	struct stall_record record;
 	__u32 event;
 	__u32 pid; /* of the child, in the tool's pid namespace; 0: not in it */
 };

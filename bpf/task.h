@@ -16,15 +16,20 @@
 
 #include "kernel.h"
 
+/*
+ * Most of this is read by the helper, as no healthy turn comes here: for each direct load of a
+ * field the verifier (Linux 6.3 on) looks through the names of all the kernel's types.
+ */
+
 /* The thread's number in the pid namespace at a level; 0: the namespace is another one. */
 static __always_inline __u32 number_at(struct task_struct *task, __u32 level, __u32 namespace_inode)
 {
-	struct pid *pid = task->thread_pid;
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct upid upid;
 	struct pid_namespace *space;
 	__u64 at;
 
-	if (!pid || pid->level < level)
+	if (!pid || BPF_CORE_READ(pid, level) < level)
 		return 0;
 	at = (__u64)pid + bpf_core_field_offset(struct pid, numbers) +
 	     (__u64)level * bpf_core_type_size(struct upid);
@@ -41,22 +46,18 @@ static __always_inline __u32 number_at(struct task_struct *task, __u32 level, __
 /* The thread's number in its own pid namespace. */
 static __always_inline __u32 own_number(struct task_struct *task)
 {
-	struct pid *pid = task->thread_pid;
-
-	return pid ? number_at(task, pid->level, 0) : 0;
+	return number_at(task, BPF_CORE_READ(task, thread_pid, level), 0);
 }
 
 /* Which open file a descriptor of the task stands for; 0: none. */
 static __always_inline __u64 file_of(struct task_struct *task, __s32 descriptor)
 {
-	struct fdtable *table = task->files->fdt;
-	struct file **files, *file = NULL;
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file *file = NULL;
 
-	if (!table || descriptor < 0 || (__u32)descriptor >= table->max_fds)
+	if (descriptor < 0 || (__u32)descriptor >= BPF_CORE_READ(table, max_fds))
 		return 0;
-	files = table->fd;
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)descriptor))
-		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + (__u32)descriptor);
 	return (__u64)file;
 }
 

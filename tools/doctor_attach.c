@@ -48,12 +48,9 @@ static void look_at_kernel(const struct subject *subject, struct doctor_answer *
 	if (sscanf(names.release, "%u.%u", &major, &minor) != 2)
 		major = 0;
 	version = major * 1000 + minor;
-	if (version < 5011)
+	if (version < 5015)
 		doctor_limit(ret, DOCTOR_NO, LIMIT_KERNEL,
-			"Linux %s: no ring buffers, or no storage for tasks", names.release);
-	else if (version < 5017)
-		doctor_limit(ret, DOCTOR_LIMITED, LIMIT_KERNEL,
-			"Linux %s: some probes cannot be loaded", names.release);
+			"Linux %s: what the probes need came with 5.15", names.release);
 	else
 		doctor_ok(ret, "Linux %s", names.release);
 }

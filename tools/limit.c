@@ -187,10 +187,9 @@ const struct limit limits[LIMITS] = {
 		"What happened before. A hang is reported as lasting \"at least\" since then.",
 		"Nothing watched the process then.", "start it with holter run, for the next time",
 		NULL},
-	[LIMIT_KERNEL] = {"old-kernel", MODE_PROBES,
-		"Processes on kernels before 5.11; before 5.17 parts are missing.",
-		"BPF ring buffers came with 5.8, task storage for tracing with 5.11, loops with "
-		"5.17.",
+	[LIMIT_KERNEL] = {"old-kernel", MODE_PROBES, "Processes on kernels before 5.15.",
+		"BPF ring buffers came with 5.8, task storage for tracing with 5.12, the registers "
+		"of a task with 5.15.",
 		"use holter run, or holter attach --method=poll", "kernel"},
 	[LIMIT_UNTRIED_KERNEL] = {"untried-kernel", MODE_PROBES,
 		"Nothing is promised for kernels that were not tried; the only one that was is "

@@ -138,6 +138,18 @@ static bool is_main(const struct follow *follow, int64_t call, uint64_t argument
 	       !is_epoll(follow->process->pid, loop->descriptor);
 }
 
+/* Whether it is in the wait that it was in, which goes on under another number after a stop. */
+static bool waits_again(const struct follow *follow, const struct asleep *at)
+{
+	return at->call == SYS_restart_syscall && follow->loop->waiting &&
+	       at->sp == follow->at.sp && at->pc == follow->at.pc;
+}
+
+static bool waits(const struct follow *follow, const struct asleep *at)
+{
+	return is_main(follow, at->call, at->arguments[0]) || waits_again(follow, at);
+}
+
 /* The loop is found in its wait: learns what that is. */
 static void learn_wait(struct follow *follow, const struct asleep *at, bool woke)
 {
@@ -397,7 +409,7 @@ int follow_look(struct follow *follow, const struct follow_settings *settings)
 
 	if (error)
 		return error;
-	if (is_main(follow, at.call, at.arguments[0])) {
+	if (waits(follow, &at)) {
 		found_waiting(follow, settings, &at);
 		return 0;
 	}
@@ -407,7 +419,7 @@ int follow_look(struct follow *follow, const struct follow_settings *settings)
 	error = look(follow, &at);
 	if (error)
 		return error;
-	if (is_main(follow, at.call, at.arguments[0]))
+	if (waits(follow, &at))
 		found_waiting(follow, settings, &at);
 	else
 		found_in_turn(follow, settings, &at, &usage, now);

@@ -282,10 +282,10 @@ static void look_at_children(
 	proc_path_task(path, sizeof(path), process->followed.pid, tid, "/children");
 	if (sys_read_file(path, text, sizeof(text)) <= 0)
 		return;
-	while (parse_unsigned(&at, &child)) {
+	/* A blank is behind each, unless the text was cut in the middle of a number. */
+	while (parse_unsigned(&at, &child) && *at++ == ' ') {
 		bool known = false;
 
-		at += *at == ' ';
 		for (size_t i = 0; i < process->child_count; i++)
 			known |= process->children[i] == (pid_t)child;
 		if (known)
@@ -473,7 +473,7 @@ static int poll_add(struct source *source, pid_t pid, int pidfd, const struct st
 	cgroup_open(&process->followed.cgroup, pid);
 	source->scan_ns = scan_first_ns;
 	try_perf(source, pid);
-	if (follow_wait_of(at.call) == STALL_WAIT_NONE)
+	if (follow_wait_of(at.call) == STALL_WAIT_NONE && !target->is_new)
 		begin(source, process, (uint32_t)pid, &at, false);
 	error = scan(source, process, true);
 	return error == -ENOENT ? -ESRCH : error;

@@ -73,6 +73,8 @@ static const struct part parts[] = {
 	WAIT(ppoll, true),
 	WAIT(select, true),
 	WAIT(pselect6, true),
+	{"exit_restart_syscall", "syscalls/sys_exit_restart_syscall",
+		"the turn after a wait by poll that was stopped", true},
 	{"on_switch", "", NULL, false},
 	{"on_wakeup", "", NULL, false},
 	{"on_exit", "", NULL, false},
@@ -239,6 +241,18 @@ static void describe_namespace(struct source *source)
 	source->skeleton->rodata->own_pid_level = numbers ? numbers - 1 : 0;
 }
 
+/* Whether the scheduler's event tells in which state a thread leaves, as its fourth argument. */
+static bool switch_tells_state(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+
+	while (type && (btf_is_typedef(type) || btf_is_ptr(type)))
+		type = btf__type_by_id(btf, type->type);
+	/* The first one is the context. */
+	return type && btf_is_func_proto(type) && btf_vlen(type) > 4;
+}
+
 /* What the kernel's verifier says to each program: nothing, unless it refuses it. */
 typedef char verdicts[PARTS][VERDICT_BYTES];
 
@@ -251,6 +265,7 @@ static int load_once(
 	if (!source->skeleton)
 		return -errno;
 	source->skeleton->rodata->threshold_ns = source->settings.threshold_ns;
+	source->skeleton->rodata->switch_tells_state = switch_tells_state(btf);
 	describe_namespace(source);
 	for (size_t i = 0; i < PARTS; i++) {
 		struct bpf_program *program = program_of(source, &parts[i]);
@@ -576,6 +591,8 @@ static int probes_add(
 	int error = probes_update(source, pidfd, target);
 
 	(void)pid;
+	if (error == -ENOENT) /* the descriptor's process has ended, and been noticed */
+		return -ESRCH;
 	return error ? error : seed(source);
 }
 

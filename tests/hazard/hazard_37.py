@@ -17,6 +17,15 @@ LIBRARY = {"LD_PRELOAD": str(PROGRAMS / "36_other_kernel.so")}
 REFUSED = {"enter_poll": "by poll", "enter_ppoll": "by ppoll", "exit_select": "by select", "on_fork": "children of the process",
            "on_exec": "another program", "seed": "going on before"}
 LACKING = {"syscalls/sys_enter_epoll_pwait2": "by epoll_pwait2", "syscalls/sys_exit_ppoll": "by ppoll"}
+SLEEPER = """
+import select, socket, sys, time
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener, select.epoll() as loop:
+    loop.register(listener, select.EPOLLIN)
+    while True:
+        for _ in loop.poll(0.1):
+            listener.accept()[0].close()
+        time.sleep(0.1)
+"""
 NEEDED = ["on_switch", "on_wakeup", "on_exit", "on_clock"]
 
 
@@ -57,6 +66,17 @@ def needed():
             check(name in said, f"says {said!r}")
 
 
+def silent_switch():
+    """where the scheduler does not tell how a thread leaves its CPU, its own record does: the causes are the same"""
+    wants_root()
+    port = free_port()
+    with work_folder() as folder, Server([sys.executable, "-c", SLEEPER, port], folder, port=port) as server:
+        path = folder / "x.holter"
+        attach(server.process.pid, path, "3s", "--method", "ebpf", environment={**LIBRARY, "OTHER_SWITCH": "1"})
+        causes = [finding["cause"] for finding in diagnose(path)["findings"]]
+        check(causes == ["blocked"], f"finds {causes}")
+
+
 def its_own_wait():
     """without its own wait call a loop is not seen, and that is said: never that there is no problem"""
     wants_root()
@@ -71,4 +91,4 @@ def its_own_wait():
         check("by epoll_wait" in text.partition("Not observed")[2], text)
 
 
-run_cases(refused, lacking, needed, its_own_wait)
+run_cases(refused, lacking, needed, silent_switch, its_own_wait)
