@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import time
 
-from harness import HOLTER, Fail, Skip, check, without_holter
+from harness import HOLTER, Fail, Server, Skip, check, diagnose, free_port, severe, without_holter, work_folder
 
 
 def wants_root():
@@ -58,3 +58,21 @@ def kill(tool):
     tool.stderr.close()
     tool.wait()
     return said
+
+
+@contextlib.contextmanager
+def serving(*command, environment=None):
+    """A server under test, its folder, and its port."""
+    wants_root()
+    port = free_port()
+    with work_folder() as folder, Server(command, folder, {"PORT": str(port), **(environment or {})}, port) as server:
+        yield server, folder, port
+
+
+def blames(path, function, cause="blocked"):
+    """Checks that one function is to blame for all that matters; returns the whole diagnosis."""
+    found = diagnose(path)
+    culprits = [(finding["culprit"] or {}).get("function") for finding in severe(found)]
+    check(culprits == [function], f"blames {culprits}, not {function}: {[finding['summary'] for finding in found['findings']]}")
+    check(severe(found)[0]["cause"] == cause, f"the cause is {severe(found)[0]['cause']}")
+    return found

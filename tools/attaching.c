@@ -5,10 +5,13 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "claim.h"
+#include "destination.h"
 #include "processes.h"
+#include "procfs.h"
 
 enum { MS_MAX = 3600000 };
 
@@ -113,6 +116,8 @@ void attaching_init(struct attaching *attaching)
 				.interval_ns = 10 * ms_ns,
 				.max_bytes = 64 << 20,
 				.listens = is_server,
+				.serves = process_is_served,
+				.prepare = destination_prepare,
 				.stop = &interrupted,
 			},
 	};
@@ -155,6 +160,19 @@ enum exit_status attaching_take(
 	return good ? STATUS_OK : STATUS_USAGE;
 }
 
+/* A descriptor of the process that was chosen; -1: it has ended, and the pid may be another's. */
+static int hold(const struct chosen *chosen)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, chosen->pid, 0);
+	struct procfs_stat stat;
+
+	if (pidfd >= 0 && procfs_stat(chosen->pid, &stat) == 0 && stat.start == chosen->start)
+		return pidfd;
+	if (pidfd >= 0)
+		close(pidfd);
+	return -1;
+}
+
 enum exit_status attaching_choose(struct attaching *attaching, const char *command)
 {
 	struct chosen chosen;
@@ -165,6 +183,11 @@ enum exit_status attaching_choose(struct attaching *attaching, const char *comma
 		return status;
 	}
 	attaching->options.pid = chosen.pid;
+	attaching->options.pidfd = hold(&chosen);
+	if (attaching->options.pidfd < 0) {
+		complain("%s: process %d has ended", command, (int)chosen.pid);
+		return STATUS_GONE;
+	}
 	attaching->options.polls = attaching->options.children || may_poll(chosen.pid);
 	return STATUS_OK;
 }
@@ -243,6 +266,7 @@ enum exit_status attaching_run(struct attaching *attaching, const char *command)
 	attaching->options.complain = on_complaint;
 	attaching->options.context = attaching;
 	error = attach_run(&attaching->options, &result);
+	close(attaching->options.pidfd);
 	clear_line();
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);

@@ -10,7 +10,9 @@
 #include <string.h>
 
 enum {
-	STATE_LISTEN = 10,     /* TCP_LISTEN, include/net/tcp_states.h */
+	STATE_ESTABLISHED = 1, /* TCP_ESTABLISHED, include/net/tcp_states.h */
+	STATE_LISTEN = 10,     /* TCP_LISTEN */
+	CONNECTIONS_MAX = 8192,
 	FLAG_ACCEPTS = 0x10000 /* __SO_ACCEPTCON, include/uapi/linux/net.h */
 };
 
@@ -29,7 +31,8 @@ static bool parse_address(const char *text, char *ret, size_t size)
 	return inet_ntop(words == 1 ? AF_INET : AF_INET6, address, ret, (socklen_t)size) != NULL;
 }
 
-int listener_parse_tcp(const char *line, struct listener *ret)
+/* Returns the socket's state, or -EINVAL. */
+static int parse_tcp(const char *line, struct listener *ret)
 {
 	unsigned port, state;
 	char address[33];
@@ -41,7 +44,14 @@ int listener_parse_tcp(const char *line, struct listener *ret)
 		!parse_address(address, ret->address, sizeof(ret->address)))
 		return -EINVAL;
 	ret->port = (uint16_t)port;
-	return state == STATE_LISTEN;
+	return (int)(state & 0xff);
+}
+
+int listener_parse_tcp(const char *line, struct listener *ret)
+{
+	int state = parse_tcp(line, ret);
+
+	return state < 0 ? state : state == STATE_LISTEN;
 }
 
 int listener_parse_unix(const char *line, struct listener *ret)
@@ -132,6 +142,59 @@ int listeners_load(pid_t pid, struct listeners *ret)
 	if (ret->count)
 		qsort(ret->entries, ret->count, sizeof(*ret->entries), compare);
 	return result;
+}
+
+static int compare_inodes(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+static bool is_listened_on(const struct listeners *listeners, uint16_t port)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		if (listeners->entries[i].port == port)
+			return true;
+	}
+	return false;
+}
+
+static bool table_serves(
+	const char *path, const struct listeners *listeners, const uint64_t *sockets, size_t count)
+{
+	FILE *file = fopen(path, "re");
+	bool serves = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	for (int i = 0; file && !serves && i < CONNECTIONS_MAX && getline(&line, &size, file) > 0;
+		i++) {
+		struct listener socket;
+
+		serves = parse_tcp(line, &socket) == STATE_ESTABLISHED &&
+			 bsearch(&socket.inode, sockets, count, sizeof(*sockets), compare_inodes) &&
+			 is_listened_on(listeners, socket.port);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return serves;
+}
+
+bool listeners_serve(const struct listeners *listeners, pid_t pid, uint64_t *sockets, size_t count)
+{
+	static const char *const tables[] = {"tcp", "tcp6"};
+	bool serves = false;
+
+	qsort(sockets, count, sizeof(*sockets), compare_inodes);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !serves; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)pid, tables[i]);
+		serves = table_serves(path, listeners, sockets, count);
+	}
+	return serves;
 }
 
 void listeners_done(struct listeners *listeners)

@@ -32,6 +32,11 @@ int listeners_load(pid_t pid, struct listeners *ret);
 void listeners_done(struct listeners *listeners);
 /* Null if the inode is of no listening socket; borrowed until done. */
 const struct listener *listeners_find(const struct listeners *listeners, uint64_t inode);
+/*
+ * Whether one of these sockets of a process (inodes, which are sorted) is a TCP connection that
+ * came in: to a port that is listened on here. Looks at some thousand connections and no more.
+ */
+bool listeners_serve(const struct listeners *listeners, pid_t pid, uint64_t *sockets, size_t count);
 /* "127.0.0.1:3000", "[::1]:3000", "*:3000" for all addresses, "unix:/run/app.sock". */
 void listener_describe(const struct listener *listener, char *ret, size_t size);
 

@@ -317,6 +317,22 @@ bool process_listens(const struct process *process, uint16_t port)
 	return false;
 }
 
+bool process_is_served(pid_t pid)
+{
+	struct descriptors descriptors = {.pid = pid, .limit = PROCESSES_THOROUGH};
+	struct listeners listeners = {0};
+	bool served;
+	char folder[32];
+
+	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)pid);
+	served = procfs_each(folder, look_at_descriptor, &descriptors) >= 0 &&
+		 descriptors.socket_count && listeners_load(pid, &listeners) == 0 &&
+		 listeners_serve(&listeners, pid, descriptors.sockets, descriptors.socket_count);
+	listeners_done(&listeners);
+	free(descriptors.sockets);
+	return served;
+}
+
 const char *processes_want(char *buffer, size_t size)
 {
 	/* Open files and system calls in progress are listed to the process's user alone. */

@@ -66,5 +66,10 @@ void process_done(struct process *process);
  */
 bool process_serves(const struct process *process);
 bool process_listens(const struct process *process, uint16_t port);
+/*
+ * Whether a process has a TCP connection that came in, be it accepted by itself or handed to it.
+ * Among very many connections of its network it may be overlooked.
+ */
+bool process_is_served(pid_t pid);
 /* Writes which capabilities it would take to look at hidden ones. Returns the buffer. */
 const char *processes_want(char *buffer, size_t size);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "files.h"
@@ -35,6 +36,7 @@ struct session {
 	uint64_t start_ns, next_tick_ns, seconds;
 	struct stall_counts counted; /* as far as it has been told */
 	bool is_full;                /* more children were there than can be watched */
+	int write_error;             /* of a recording that is finished already; 0 */
 };
 
 static void complain(const struct session *session, const char *text)
@@ -78,23 +80,51 @@ static struct attached *find(void *context, uint32_t id)
 	return NULL;
 }
 
+static struct attached *find_by_pid(const struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->count; i++) {
+		if (session->processes[i]->pid == pid && !session->processes[i]->is_gone)
+			return session->processes[i];
+	}
+	return NULL;
+}
+
+static void ask(const struct session *session, struct attached *attached)
+{
+	struct stall_target target;
+
+	attached_ask(attached);
+	target = attached_target(attached);
+	session->ops->update(session->source, attached->pidfd, &target);
+}
+
 static int begin_to_watch(struct session *session, struct attached *attached)
 {
 	struct stall_target target = attached_target(attached);
 	int error = session->ops->add(session->source, attached->pid, attached->pidfd, &target);
 
-	if (!error)
-		session->processes[session->count++] = attached;
-	return error;
+	if (error)
+		return error;
+	session->processes[session->count++] = attached;
+	/* Not before: one that is about to run another program still has its parent's sockets,
+	 * and that it does so is told from now on. */
+	ask(session, attached);
+	return 0;
+}
+
+static bool has_ended(const struct attached *attached)
+{
+	struct pollfd end = {.fd = attached->pidfd, .events = POLLIN};
+
+	return poll(&end, 1, 0) > 0;
 }
 
 /* The process that was asked for. */
 static int add(struct session *session)
 {
-	struct stall_target target;
 	struct attached *attached;
 	int error = attached_open(&attached, ++session->last_id, session->options->pid,
-		session->options->out, session->options);
+		session->options->pidfd, session->options->out, session->options);
 
 	if (error) {
 		complain(session, strerror(-error));
@@ -102,27 +132,21 @@ static int add(struct session *session)
 	}
 	attached->started_ns = attached->since_ns; /* long ago, rather */
 	error = begin_to_watch(session, attached);
-	if (error) {
+	if (error)
 		attached_close(attached, false);
+	else if (has_ended(attached))
+		error = -ESRCH;
+	if (error == -ESRCH)
+		complain(session, "the process has ended");
+	if (error)
 		return error;
-	}
 	/* While it is watched already: whoever finds its recording may rely on that. */
 	error = attached_settle(attached);
 	if (error)
 		return error;
-	target = attached_target(attached);
-	session->ops->update(session->source, attached->pidfd, &target);
+	ask(session, attached);
 	files_look(session->files, attached);
 	return 0;
-}
-
-static bool is_watched(const struct session *session, pid_t pid)
-{
-	for (size_t i = 0; i < session->count; i++) {
-		if (session->processes[i]->pid == pid && !session->processes[i]->is_gone)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -131,27 +155,31 @@ static bool is_watched(const struct session *session, pid_t pid)
  */
 static void add_child(struct session *session, pid_t pid, uint64_t started_ns)
 {
+	static const char too_many[] = "more children than can be watched at once";
 	struct attached *attached;
 	char path[PATH_MAX];
 
-	if (!pid || is_watched(session, pid))
+	if (!pid || find_by_pid(session, pid))
 		return;
 	if (session->count == PROCESSES_MAX) {
-		if (!session->is_full)
-			complain(session, "more children than can be watched at once");
+		if (!session->is_full) {
+			complain(session, too_many);
+			writer_note(session->processes[0]->writer, NOTE_LIMITED, too_many);
+		}
 		session->is_full = true;
 		return;
 	}
 	snprintf(path, sizeof(path), "%s.%d", session->options->out, (int)pid);
-	if (attached_open(&attached, ++session->last_id, pid, path, session->options))
+	if (attached_open(&attached, ++session->last_id, pid, -1, path, session->options))
 		return;
 	attached->started_ns = started_ns;
+	attached->is_new = !started_ns;
 	if (begin_to_watch(session, attached))
 		attached_close(attached, false);
 }
 
 /* Those that one thread of a process has started already. */
-static void add_children_of(struct session *session, pid_t pid, uint32_t tid)
+static void add_children_of(struct session *session, pid_t pid, uint32_t tid, uint64_t started_ns)
 {
 	char path[PROC_PATH_BYTES];
 	FILE *file;
@@ -160,16 +188,16 @@ static void add_children_of(struct session *session, pid_t pid, uint32_t tid)
 	proc_path_task(path, sizeof(path), pid, tid, "/children");
 	file = fopen(path, "re");
 	while (file && fscanf(file, "%d", &child) == 1)
-		add_child(session, child, session->start_ns);
+		add_child(session, child, started_ns);
 	if (file)
 		fclose(file);
 }
 
-/* Those that are there already, and theirs. They are past their start, like their parent. */
-static void add_descendants(struct session *session)
+/* The children that the processes from the `first` one on have already, and theirs. */
+static void add_descendants(struct session *session, size_t first, uint64_t started_ns)
 {
 	/* The list grows by what is found. */
-	for (size_t i = 0; i < session->count; i++) {
+	for (size_t i = first; i < session->count; i++) {
 		pid_t pid = session->processes[i]->pid;
 		char path[PROC_PATH_BYTES];
 		struct dirent *entry;
@@ -181,26 +209,77 @@ static void add_descendants(struct session *session)
 			uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
 
 			if (tid)
-				add_children_of(session, pid, tid);
+				add_children_of(session, pid, tid, started_ns);
 		}
 		if (folder)
 			closedir(folder);
 	}
 }
 
-static void executed(struct session *session, struct attached *attached)
+/* Nothing more will be written to its recording, but the names of its functions. */
+static int finish(struct session *session, struct attached *attached)
 {
-	watches_forget(session->watches, attached);
-	attached_executed(attached);
+	int error = attached->writer ? naming_write(attached, session->files) : 0;
+
+	if (error)
+		complain(session, "the recording cannot be read back: functions of native code are "
+				  "named by the files that are there when it is looked at");
+	return attached_close(attached, false);
 }
 
-/* It has ended. What has no recording makes room. Returns whether it did. */
+/* One that has ended is done with before its time. The first is the one that was asked for. */
+static void make_room(struct session *session)
+{
+	for (size_t i = 1; i < session->count; i++) {
+		int error;
+
+		if (!session->processes[i]->is_gone)
+			continue;
+		error = finish(session, session->processes[i]);
+		session->write_error = error ? error : session->write_error;
+		session->processes[i] = session->processes[--session->count];
+		return;
+	}
+}
+
+/* Of a child that has just begun. By now it may have children itself, which nobody told of. */
+static void forked(struct session *session, pid_t pid)
+{
+	size_t first;
+
+	if (session->count == PROCESSES_MAX)
+		make_room(session);
+	first = session->count;
+	add_child(session, pid, 0);
+	add_descendants(session, first, 0);
+}
+
+static void executed(struct session *session, const struct stall_process *process)
+{
+	uint32_t id = process->record.target;
+	struct attached *attached =
+		id ? find(session, id) : find_by_pid(session, (pid_t)process->pid);
+	struct stall_target target;
+
+	if (!attached)
+		return;
+	watches_forget(session->watches, attached);
+	attached_executed(attached);
+	if (id)
+		return;
+	/* What the source knew of the process is gone (on_exec in bpf/stall.bpf.c). */
+	attached->is_new = true;
+	target = attached_target(attached);
+	session->ops->add(session->source, attached->pid, attached->pidfd, &target);
+}
+
+/* It has ended, or cannot be recorded. What has no recording makes room. Returns whether it did. */
 static bool end(struct session *session, size_t i)
 {
 	struct attached *attached = session->processes[i];
 
 	watches_forget(session->watches, attached);
-	attached->is_gone = true;
+	attached_end(attached);
 	if (attached->writer)
 		return false;
 	attached_close(attached, false);
@@ -211,34 +290,36 @@ static bool end(struct session *session, size_t i)
 /* A process may begin to listen later. Those that do not are asked again, ever more seldom. */
 static void ask_again(struct session *session, struct attached *attached, uint64_t now)
 {
-	struct stall_target target;
-
 	if (attached->is_gone || attached->listens || now < attached->ask_ns)
 		return;
 	if (attached->started_ns && !session->options->polls)
 		return;
 	attached->ask_after_ns *= 2;
 	attached->ask_ns = now + attached->ask_after_ns;
-	target = attached_target(attached);
-	if (attached->listens)
-		session->ops->update(session->source, attached->pidfd, &target);
+	ask(session, attached);
 }
 
 static void on_record(void *context, const struct stall_record *record)
 {
 	const struct stall_process *process = (const struct stall_process *)record;
 	struct session *session = context;
-	struct attached *attached;
 
-	if (record->kind != STALL_RECORD_PROCESS) {
+	if (record->kind != STALL_RECORD_PROCESS)
 		watches_record(session->watches, record);
-		return;
-	}
-	attached = find(session, record->target);
-	if (process->event == STALL_PROCESS_FORKED)
-		add_child(session, (pid_t)process->pid, 0);
-	else if (attached)
-		executed(session, attached);
+	else if (process->event == STALL_PROCESS_FORKED)
+		forked(session, (pid_t)process->pid);
+	else
+		executed(session, process);
+}
+
+/* Which have ended. Returns how many, or a negative number. */
+static int poll_ends(const struct session *session, struct pollfd ends[PROCESSES_MAX])
+{
+	for (size_t i = 0; i < session->count; i++)
+		ends[i] = (struct pollfd){
+			.fd = session->processes[i]->is_gone ? -1 : session->processes[i]->pidfd,
+			.events = POLLIN};
+	return poll(ends, session->count, 0);
 }
 
 /* Marks those that have ended. Returns whether any is left. */
@@ -247,11 +328,10 @@ static bool look_at_processes(struct session *session)
 	struct pollfd ends[PROCESSES_MAX];
 	bool left = false;
 
-	for (size_t i = 0; i < session->count; i++)
-		ends[i] = (struct pollfd){
-			.fd = session->processes[i]->is_gone ? -1 : session->processes[i]->pidfd,
-			.events = POLLIN};
-	if (poll(ends, session->count, 0) < 0)
+	/* Whatever they did last is in the ring by now. */
+	if (poll_ends(session, ends) > 0)
+		session->ops->drain(session->source, 0, on_record, session);
+	if (poll_ends(session, ends) < 0)
 		return true;
 	/* From the last one on, as one that goes gives its place to the last. */
 	for (size_t i = session->count; i-- > 0;) {
@@ -424,8 +504,9 @@ static int run(struct session *session, struct complaints *complaints, struct at
 	for (size_t i = 0; i < complaints->count; i++)
 		writer_note(session->processes[0]->writer, NOTE_LIMITED, complaints->text[i]);
 	session->start_ns = clock_monotonic_ns();
+	/* They are past their start, like their parent. */
 	if (session->options->children)
-		add_descendants(session);
+		add_descendants(session, 0, session->start_ns);
 	session->next_tick_ns = session->start_ns;
 	return watch(session, ret);
 }
@@ -437,21 +518,26 @@ static void close_session(struct session *session, struct attach_result *ret)
 
 	if (session->source)
 		session->ops->close(session->source);
+	ret->write_error = session->write_error;
 	for (size_t i = 0; i < session->count; i++) {
-		struct attached *attached = session->processes[i];
-
-		error = attached->writer ? naming_write(attached, session->files) : 0;
-		if (error)
-			complain(session, "the recording cannot be read back: functions of native "
-					  "code are named by the files that are there when it is "
-					  "looked at");
-		error = attached_close(attached, false);
+		error = finish(session, session->processes[i]);
 		if (error)
 			ret->write_error = error;
 	}
 	files_free(session->files);
 	watches_free(session->watches);
 	free(session);
+}
+
+/* Each CPU takes two, a process that is watched two, each of its files one. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int attach_run(const struct attach_options *options, struct attach_result *ret)
@@ -461,6 +547,7 @@ int attach_run(const struct attach_options *options, struct attach_result *ret)
 	int error = -ENOMEM;
 
 	*ret = (struct attach_result){0};
+	raise_descriptor_limit();
 	if (session && complaints) {
 		session->options = complaints->options = options;
 		error = choose_source(session, complaints);

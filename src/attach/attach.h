@@ -28,7 +28,8 @@ struct attach_progress {
 
 struct attach_options {
 	pid_t pid;
-	const char *out; /* path of the recording, which must not exist; of a child's, "OUT.PID" */
+	int pidfd;            /* of the same process, and of no later one of that pid; borrowed */
+	const char *out;      /* path of the recording; of a child's, "OUT.PID" */
 	uint64_t duration_ns; /* 0: until the process ends, or stop */
 	uint64_t threshold_ns, interval_ns;
 	uint64_t max_bytes; /* of a recording; 0: no limit */
@@ -41,6 +42,10 @@ struct attach_options {
 	bool children; /* those that it has forked or will, and their children, too */
 	/* Whether a process listens: only in a server is a thread that polls taken for a loop. */
 	bool (*listens)(pid_t pid);
+	/* Whether it has a connection that came in, as servers have that others listen for. */
+	bool (*serves)(pid_t pid);
+	/* Makes way for a recording at a path. Complains and returns false if it cannot. */
+	bool (*prepare)(const char *path);
 	const volatile sig_atomic_t *stop; /* ends early when it is set */
 	/* Called a few times a second; may be null. */
 	void (*progress)(void *context, const struct attach_progress *progress);

@@ -150,7 +150,7 @@ static int open_writer(struct attached *attached)
 	};
 	struct record_head head;
 	struct utsname names = {0};
-	int error = claim(attached->path);
+	int error = attached->options->prepare(attached->path) ? claim(attached->path) : -EEXIST;
 
 	if (error)
 		return error;
@@ -183,7 +183,7 @@ static void note_limits(struct attached *attached)
 			       "began: nothing happens in it until it goes on");
 }
 
-int attached_open(struct attached **ret, uint32_t id, pid_t pid, const char *path,
+int attached_open(struct attached **ret, uint32_t id, pid_t pid, int pidfd, const char *path,
 	const struct attach_options *options)
 {
 	struct attached *attached = calloc(1, sizeof(*attached));
@@ -198,7 +198,8 @@ int attached_open(struct attached **ret, uint32_t id, pid_t pid, const char *pat
 	attached->ask_after_ns = second_ns;
 	attached->ask_ns = attached->since_ns + second_ns;
 	snprintf(attached->path, sizeof(attached->path), "%s", path);
-	attached->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	attached->pidfd =
+		pidfd < 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
 	if (attached->pidfd < 0) {
 		error = -errno;
 		free(attached);
@@ -274,7 +275,7 @@ void attached_executed(struct attached *attached)
 {
 	static const char text[] = "the process runs another program from here on";
 
-	attached->is_settled = false;
+	attached->is_settled = attached->listens = false;
 	attached->started_ns = 0;
 	attached->ask_after_ns = second_ns;
 	if (!attached->writer)
@@ -283,20 +284,33 @@ void attached_executed(struct attached *attached)
 	writer_note(attached->writer, NOTE_RESUMED, text);
 }
 
-struct stall_target attached_target(struct attached *attached)
+void attached_ask(struct attached *attached)
+{
+	attached->listens = attached->options->listens(attached->pid);
+	if (!attached->started_ns &&
+		(attached->listens || attached->options->serves(attached->pid)))
+		attached->started_ns = clock_monotonic_ns();
+}
+
+void attached_end(struct attached *attached)
+{
+	attached->is_gone = true;
+	arena_done(&attached->storage);
+	attached->stacks = NULL;
+}
+
+struct stall_target attached_target(const struct attached *attached)
 {
 	const struct lang *lang = attached->stacks ? stacks_lang(attached->stacks) : NULL;
 	struct lang_chase chase = {0};
 
 	if (lang && lang->ops->chase)
 		lang->ops->chase(lang->state, &chase);
-	attached->listens = attached->options->listens(attached->pid);
-	if (attached->listens && !attached->started_ns)
-		attached->started_ns = clock_monotonic_ns();
 	return (struct stall_target){
 		.id = attached->id,
 		.listens = attached->listens,
 		.follow = attached->options->children,
+		.is_new = attached->is_new,
 		.chase =
 			{
 				.kind = (uint32_t)chase.kind,

@@ -22,7 +22,7 @@ struct attached {
 	/* False of a child that has had no loop yet, which has no recording and neither stacks nor
 	 * a writer, and of a process that has begun another program. */
 	bool is_settled;
-	bool listens;
+	bool listens, is_new;          /* is_new: watched from its fork on */
 	uint64_t since_ns;             /* watched since then */
 	uint64_t started_ns;           /* its start-up was over then; 0: it goes on */
 	uint64_t ask_ns, ask_after_ns; /* whether it listens: when next, and how long after that */
@@ -42,10 +42,10 @@ struct attached {
 };
 
 /*
- * Opens a process, whose recording will be at `path`, which must not exist. Returns 0; -ESRCH or
- * another negative errno.
+ * Opens a process, whose recording will be at `path`. pidfd: of the process, duplicated; negative:
+ * it is whichever has that pid now. Returns 0; -ESRCH or another negative errno.
  */
-int attached_open(struct attached **ret, uint32_t id, pid_t pid, const char *path,
+int attached_open(struct attached **ret, uint32_t id, pid_t pid, int pidfd, const char *path,
 	const struct attach_options *options);
 /*
  * Looks at what the process runs, and begins its recording if there is none: at once for the one
@@ -61,7 +61,11 @@ void attached_flush(struct attached *attached);
 int attached_close(struct attached *attached, bool goodbye);
 /* It runs another program now. */
 void attached_executed(struct attached *attached);
-/* What the source is to know of it. Asks whether it listens. */
-struct stall_target attached_target(struct attached *attached);
+/* Asks whether it listens, and whether it serves, which ends its start-up. */
+void attached_ask(struct attached *attached);
+/* What the source is to know of it, as far as that has been asked. */
+struct stall_target attached_target(const struct attached *attached);
+/* It has ended, which it does but once: gives back what is of no use any more. */
+void attached_end(struct attached *attached);
 /* Whether it has an epoll descriptor that none of these loops waits on. */
 bool attached_has_idle_epoll(const struct attached *attached, const struct stall_loop *loops);

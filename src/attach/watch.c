@@ -227,6 +227,7 @@ static bool settle(struct watches *watches, struct attached *process)
 		process->is_gone = true;
 		return false;
 	}
+	attached_ask(process);
 	target = attached_target(process);
 	watches->ops->update(watches->source, process->pidfd, &target);
 	return true;
@@ -290,6 +291,9 @@ static void write_stall(struct watch *watch)
 static void begin_stall(struct watches *watches, struct watch *watch, const struct stall_loop *loop,
 	uint64_t begin_ns, uint64_t now)
 {
+	/* Whoever stalls for somebody serves by now; the tables that tell are long. */
+	if (!watch->startup_end_ns && !watch->process->started_ns)
+		attached_ask(watch->process);
 	introduce(watches, watch, loop, now);
 	watches->figures.stalls++;
 	weigh_stop(&watch->weigh, watch->process->writer);

@@ -15,7 +15,7 @@ import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from attaching import attach, begin, finish, is_recording, wants_root
+from attaching import attach, begin, blames, finish, is_recording, serving, wants_root
 from harness import (HOLTER, PROGRAMS, Recording, Server, Skip, check, diagnose, free_port, holter, node, preloaded, program,
                      run_cases, severe, uses_node, without_holter, work_folder)
 
@@ -24,26 +24,8 @@ STALL_MS, PERIOD_MS = 120, 400  # of life.js
 GONE = 4
 
 
-@contextlib.contextmanager
-def serving(*command, environment=None):
-    """A server under test, its folder, and its port."""
-    wants_root()
-    port = free_port()
-    with work_folder() as folder, Server(command, folder, {"PORT": str(port), **(environment or {})}, port) as server:
-        yield server, folder, port
-
-
 def life(*words):
     return serving(node(), SERVERS / "life.js", *words)
-
-
-def blames(path, function, cause="blocked"):
-    """Checks that one function is to blame for all that matters; returns the whole diagnosis."""
-    found = diagnose(path)
-    culprits = [(finding["culprit"] or {}).get("function") for finding in severe(found)]
-    check(culprits == [function], f"blames {culprits}, not {function}: {[finding['summary'] for finding in found['findings']]}")
-    check(severe(found)[0]["cause"] == cause, f"the cause is {severe(found)[0]['cause']}")
-    return found
 
 
 def observed(path):
@@ -154,6 +136,34 @@ def stopped():
         check("was stopped" in holter("diagnose", path).stdout, "the recording does not say so")
 
 
+def stopped_in_a_poll(method):
+    def run():
+        with serving("/usr/bin/python3", SERVERS / "life.py", "polls") as (server, folder, port):
+            path = folder / "x.holter"
+            tool = begin(server.process.pid, path, "4s", "--method", method)
+            is_recording(path)
+            for _ in range(8):
+                visit(port, 5)
+                time.sleep(0.1)
+            os.kill(server.process.pid, signal.SIGSTOP)
+            time.sleep(0.3)
+            os.kill(server.process.pid, signal.SIGCONT)
+            finish(tool)
+            check(not severe(diagnose(path)), f"a wait was taken for a stall: {diagnose(path)['findings']}")
+            check(observed(path), "its loop was not seen")
+
+    run.__doc__ = f"one that is stopped while it waits by poll: its wait goes on, and is no stall ({method})"
+    return run
+
+
+def few_descriptors():
+    """a tool that may open but few files takes what it may"""
+    with serving(PROGRAMS / "life") as (server, folder, _):
+        path = folder / "x.holter"
+        attach(server.process.pid, path, "2s", before=["prlimit", "--nofile=24:4096"])
+        blames(path, "flush_journal")
+
+
 def zombie():
     """one that has ended and was not waited for is gone"""
     with work_folder() as folder:
@@ -165,6 +175,51 @@ def zombie():
             check("has ended" in said and not (folder / "x.holter").exists(), f"says {said!r}")
         finally:
             ended.wait()
+
+
+def slowly(folder, pid, meanwhile):
+    """A tool that chooses a process, loads its probes for long, while something happens, and says something."""
+    path, waits = folder / "x.holter", folder / "waits"
+    tool = begin(pid, path, "2s", environment={"LD_PRELOAD": os.environ.get("HOLTER_OTHER_KERNEL", ""), "OTHER_WAITS": str(waits)})
+    while not waits.exists():
+        time.sleep(0.01)
+    meanwhile()
+    waits.unlink()
+    said = finish(tool, GONE)
+    check("has ended" in said and len(said.splitlines()) == 1, f"says {said!r}")
+    check(not path.exists(), "there is a recording")
+
+
+def ends_meanwhile():
+    """one that ends while the probes are loaded is gone, and so is one that its parent has not noticed yet"""
+    with serving(PROGRAMS / "life") as (server, folder, _):
+        slowly(folder, server.process.pid, server.stop)
+    with serving(PROGRAMS / "life") as (server, folder, _):
+        slowly(folder, server.process.pid, server.process.kill)
+
+
+def replaced_meanwhile():
+    """another process has its number by then: that one was not meant"""
+    last = pathlib.Path("/proc/sys/kernel/ns_last_pid")
+    if not os.access(last, os.W_OK):
+        raise Skip("this kernel does not let pids be chosen")
+    with serving(PROGRAMS / "life") as (server, folder, port):
+        pid, others = server.process.pid, []
+
+        def replace():
+            server.stop()
+            while not others or others[-1].pid != pid:
+                check(len(others) < 50, f"no process got pid {pid}")
+                last.write_text(str(pid - 1))
+                others.append(subprocess.Popen([PROGRAMS / "life"], env={**without_holter(), "PORT": str(port)},
+                                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+        try:
+            slowly(folder, pid, replace)
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
 
 
 def becomes(*options):
@@ -231,8 +286,8 @@ def children():
             check("waitForLock" not in others, f"{path.name} has the stalls of a worker: {others}")
 
 
-def visit(port):
-    for _ in range(100):
+def visit(port, times=100):
+    for _ in range(times):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as visitor:
             visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
             while visitor.recv(4096):
@@ -431,6 +486,7 @@ def bad_words():
         check(0.4 < seconds < 3, f"watched for {seconds} s, not half a second")
 
 
-run_cases(ends(signal.SIGTERM), ends(signal.SIGKILL), is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped, zombie,
+run_cases(ends(signal.SIGTERM), ends(signal.SIGKILL), is_killed, hangs_busy, hangs_in_a_pipe, hangs_asleep, idle, stopped,
+          stopped_in_a_poll("ebpf"), stopped_in_a_poll("poll"), few_descriptors, zombie, ends_meanwhile, replaced_meanwhile,
           becomes_another, becomes_another_by_poll, children, nginx_workers, threads_end, native_threads,
           preloaded_already, two_tools, interrupted, terminated, interrupted_diagnosis, full_disk, bad_words)

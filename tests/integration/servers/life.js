@@ -11,8 +11,11 @@ const { Worker, isMainThread } = require('node:worker_threads');
 const STALL_MS = 120;
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
-function serve(port) {
-  http.createServer((request, response) => response.end('here\n')).listen(port, '127.0.0.1');
+function serve(port, work = () => {}) {
+  http.createServer((request, response) => {
+    work();
+    response.end('here\n');
+  }).listen(port, '127.0.0.1');
 }
 
 // Asleep rather than busy, so that a crowded machine makes no difference.
@@ -47,6 +50,11 @@ const modes = {
     });
     setInterval(() => execFileSync('true'), 300);
   },
+  // A worker, once told to, that the primary hands its connections.
+  handed() {
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    process.on('SIGUSR2', () => cluster.fork({ STALLS_FOR: 'visitors' }));
+  },
 };
 
 function stallThrice() {
@@ -59,6 +67,8 @@ function stallThrice() {
 
 if (!isMainThread) {
   stallThrice();
+} else if (process.env.STALLS_FOR === 'visitors') {
+  serve(Number(process.env.PORT) + 1, waitForLock);
 } else if (cluster.isWorker) {
   serve(Number(process.env.PORT) + 1);
   setInterval(waitForLock, 400);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""asleep: an asyncio server that falls asleep for good. PROGRAM...: a loop that becomes another program on SIGUSR2."""
+"""asleep: an asyncio server that falls asleep for good. polls: a server that waits by poll, for as long as it takes.
+PROGRAM...: a loop that becomes another program on SIGUSR2.
+"""
 import asyncio
 import os
 import select
@@ -34,7 +36,17 @@ def become(*command):
     os.execvp(command[0], command)
 
 
+def serve_by_poll():
+    with socket.create_server(("127.0.0.1", int(os.environ["PORT"]))) as listener:
+        loop = select.poll()
+        loop.register(listener, select.POLLIN)
+        while loop.poll():
+            listener.accept()[0].close()
+
+
 if sys.argv[1] == "asleep":
     asyncio.run(fall_asleep())
+elif sys.argv[1] == "polls":
+    serve_by_poll()
 else:
     become(*sys.argv[1:])
