@@ -46,6 +46,7 @@ struct stall_figures {
 	uint64_t count;
 	double total_ms, max_ms, p50_ms, p99_ms;
 	double lost_share;     /* of the observed time */
+	double minute_share;   /* of the worst minute; 0 in a recording of less than one */
 	const char *syscall;   /* null unless blocked */
 	const char *on;        /* the file, peer or lock that it was blocked on; of runqueue, who
 				* had the CPU; null: not known */

@@ -15,9 +15,13 @@ enum severity severity_of_stalls(const struct stall_figures *figures)
 {
 	if (figures->max_ms >= SEVERITY_HANG_MS || figures->unfinished_ms >= OPEN_HANG_MS)
 		return SEVERITY_CRITICAL;
-	if (figures->count < SEVERITY_MIN_STALLS || figures->lost_share < WARNING_SHARE)
+	if (figures->count < SEVERITY_MIN_STALLS)
 		return SEVERITY_INFO;
-	return figures->lost_share < CRITICAL_SHARE ? SEVERITY_WARNING : SEVERITY_CRITICAL;
+	if (figures->lost_share >= CRITICAL_SHARE)
+		return SEVERITY_CRITICAL;
+	return figures->lost_share >= WARNING_SHARE || figures->minute_share >= CRITICAL_SHARE
+		       ? SEVERITY_WARNING
+		       : SEVERITY_INFO;
 }
 
 enum severity severity_lowered(enum severity severity)

@@ -25,6 +25,7 @@
 #include "culprit.h"
 #include "group.h"
 #include "jobs.h"
+#include "minute.h"
 #include "severity.h"
 #include "summary.h"
 #include "symbol.h"
@@ -267,6 +268,8 @@ static void set_figures(struct finding *finding, const struct stall_set *set,
 	figures->p99_ms = quantile(durations_ms, set->count, 0.99);
 	finding->loop = worst_loop(set, recording, &lost_ns);
 	figures->lost_share = lost_ns < observed_ns ? lost_ns / observed_ns : 1;
+	figures->minute_share =
+		minute_worst_share(set->stalls, set->count, finding->loop, recording);
 }
 
 /* The system call in which a set's stalls slept longest; null if most of their sleep was in none.

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const double MS_PER_S = 1000;
+static const double MINUTE_STANDS_OUT = 3; /* times the whole recording's share */
 
 static const char *written(struct recording *recording, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -63,6 +64,10 @@ static const char *how_long(const struct stall_figures *figures, struct recordin
 {
 	const char *least = figures->since_attach ? "at least " : "";
 
+	if (figures->count > 1 && figures->minute_share > MINUTE_STANDS_OUT * figures->lost_share)
+		return written(recording, "%s of the time, and %s of its worst minute",
+			percent(figures->lost_share, recording),
+			percent(figures->minute_share, recording));
 	if (figures->count > 1)
 		return written(
 			recording, "%s of the time", percent(figures->lost_share, recording));

@@ -150,6 +150,7 @@ static void write_stall(struct json_writer *json, const struct stall_figures *st
 	json_writer_number(json, "p50_ms", stall->p50_ms, 1);
 	json_writer_number(json, "p99_ms", stall->p99_ms, 1);
 	json_writer_number(json, "lost_share", stall->lost_share, 4);
+	json_writer_number(json, "minute_share", stall->minute_share, 4);
 	json_writer_text(json, "syscall", stall->syscall);
 	json_writer_text(json, "on", stall->on);
 	json_writer_open_row(json, "shares");
