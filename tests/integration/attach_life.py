@@ -339,7 +339,7 @@ def threads_end():
     with life("workers") as (server, folder, _):
         path = folder / "x.holter"
         attach(server.process.pid, path, "6s")
-        blames(path, "waitForLock")
+        blames(path, "waitForTool")
         seen = [what for _, thread, what in observed(path) if thread != str(server.process.pid)]
         stalled = [what for what in seen if re.search(r"longest (1[2-9]|[2-9]\d)\d ms", what)]
         check(len(stalled) >= 3, f"the loops of few workers: {seen}")

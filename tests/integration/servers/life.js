@@ -23,6 +23,11 @@ function waitForLock() {
   Atomics.wait(cell, 0, 0, STALL_MS);
 }
 
+// Of a worker that sleeps in Atomics.wait it cannot be told whether it waits for its work.
+function waitForTool() {
+  execFileSync('sleep', [String(STALL_MS / 1000)]);
+}
+
 const modes = {
   idle() {},
   stalls() {
@@ -60,7 +65,7 @@ const modes = {
 function stallThrice() {
   let times = 0;
   const timer = setInterval(() => {
-    waitForLock();
+    waitForTool();
     if (++times === 3) clearInterval(timer);
   }, 100);
 }
