@@ -37,7 +37,7 @@ def other_root():
         with moving(folder, 6, folder / "root") as server:
             check(server.process.wait(30) == 0, server.printed())
         named, without = seen(folder)
-        check(named >= 4 and not without, f"{named} stalls with a stack, {without} without")
+        check(named >= 4 and without <= 1, f"{named} stalls with a stack, {without} without")
 
 
 def thread_seconds(pid, name):
