@@ -100,6 +100,7 @@ static void consider(int32_t descriptor, enum wait_call wait)
 	thread.candidate = descriptor;
 	thread.candidate_wait = (uint16_t)wait;
 	thread.set_listens = false;
+	thread.set.count = 0;
 	thread.first_wait_ns = clock_now_ns();
 	thread.waits = 1;
 }
@@ -138,6 +139,7 @@ static struct loop *enter_slow(int32_t descriptor, enum wait_call wait)
 	if (loop) {
 		if (is_nested(loop))
 			return NULL;
+		loop->set.count = 0;
 		atomic_store_explicit(&loop->wait, wait, memory_order_relaxed);
 		atomic_store_explicit(&loop->descriptor, descriptor, memory_order_release);
 		return loop;
@@ -249,14 +251,14 @@ static struct loop *end_turn(struct loop *loop, int32_t descriptor)
 		return loop;
 	now = clock_now_ns();
 	turn_ns = now > begin_ns ? now - begin_ns : 0;
-	if (turn_ns >= loop_threshold_ns &&
-		atomic_exchange_explicit(&loop->left, false, memory_order_relaxed)) {
+	if (turn_ns < loop_threshold_ns) {
+		loop_count_turn(loop, turn_ns);
+	} else if (atomic_exchange_explicit(&loop->left, false, memory_order_relaxed)) {
 		atomic_store_explicit(&loop->turn_begin_ns, 0, memory_order_relaxed);
-		return loop;
-	}
-	loop_count_turn(loop, turn_ns);
-	if (turn_ns >= loop_threshold_ns)
+	} else {
+		loop_count_turn(loop, turn_ns);
 		loop_stalled(loop, begin_ns, now);
+	}
 	return loop;
 }
 
@@ -290,8 +292,7 @@ struct loop *loop_enter_set(const struct wait_list *list, enum wait_call wait)
 {
 	struct loop *loop = thread.loop;
 
-	if (loop && atomic_load_explicit(&loop->descriptor, memory_order_relaxed) == LOOP_POLLS &&
-		wait_set_is_same(&loop->set, list)) {
+	if (loop && wait_set_is_same(&loop->set, list)) {
 		wait_set_renew(&loop->set, list);
 		if (!thread.set_listens)
 			thread.waits = 0;
