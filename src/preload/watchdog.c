@@ -514,6 +514,12 @@ static uint64_t look(uint64_t now)
 		settle_startup(watch, loop, now);
 		begin_ns = atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire);
 		fetch_ended(watch, loop);
+		/* It has ended meanwhile, and may be among those that were fetched: it is not to be
+		 * begun again. What goes on now is not long yet. */
+		if (atomic_load_explicit(&loop->turn_begin_ns, memory_order_acquire) != begin_ns) {
+			next = least(next, now + settings.threshold_ns);
+			continue;
+		}
 		/* A turn that looks long may be one in which its thread has ended long ago. */
 		is_long = begin_ns && now >= begin_ns + settings.threshold_ns;
 		if (is_long && has_ended(loop))
