@@ -30,19 +30,26 @@ static bool waits_for_a_job(const struct sample *sample)
 /* What of a loop's stalls was spent in which way. */
 struct spent {
 	uint64_t waiting_ns, total_ns;
+	uint64_t endless_ns; /* in a turn that waited for jobs and had not ended */
 };
 
 static void add_samples(
 	struct spent *spent, const struct stall *stall, const struct recording *recording)
 {
+	uint64_t total_ns = 0, waiting_ns = 0;
+
 	for (size_t i = 0; i < stall->sample_count; i++) {
 		const struct sample *sample = &recording->samples[stall->first_sample + i];
 		uint64_t weight_ns = weight_of_sample(&sample->record);
 
-		spent->total_ns += weight_ns;
+		total_ns += weight_ns;
 		if (waits_for_a_job(sample))
-			spent->waiting_ns += weight_ns;
+			waiting_ns += weight_ns;
 	}
+	spent->total_ns += total_ns;
+	spent->waiting_ns += waiting_ns;
+	if (waiting_ns > 0 && !stall->record.ended)
+		spent->endless_ns += total_ns;
 }
 
 void jobs_find(struct jobs *ret, struct recording *recording)
@@ -59,7 +66,8 @@ void jobs_find(struct jobs *ret, struct recording *recording)
 	}
 	jobs.loops = recording_alloc(recording, (recording->loop_count + 1) * sizeof(*jobs.loops));
 	for (size_t i = 0; i < recording->loop_count; i++) {
-		jobs.loops[i] = 2 * spent[i].waiting_ns > spent[i].total_ns;
+		jobs.loops[i] = 2 * spent[i].waiting_ns > spent[i].total_ns ||
+				2 * spent[i].endless_ns > spent[i].total_ns;
 		jobs.count += jobs.loops[i];
 	}
 	*ret = jobs;

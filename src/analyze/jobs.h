@@ -4,7 +4,8 @@
  * Atomics.wait waits there for the next job (piscina, threads of WebAssembly), all within one turn
  * that never ends. What it does between is its work, and holds up nobody. On the main thread the
  * same sleep is a stall like any other, and so it is on a worker that serves requests and sleeps
- * there now and then (synckit): a taker of jobs spends most of its long turns in it.
+ * there now and then (synckit): a taker of jobs spends most of its long turns in it, or if it is
+ * busy most of them in the one that does not end.
  *
  * Tier C. Data: recording.stalls and samples -> the loops of such threads.
  */

@@ -441,6 +441,24 @@ START_TEST(a_worker_that_takes_jobs_turns_no_loop)
 }
 END_TEST
 
+/* It may have hardly a pause: the turn with its waits goes on. */
+START_TEST(a_busy_worker_that_takes_jobs)
+{
+	static const char waiting[] = "pthread_cond_wait!/usr/lib/libc.so.6 "
+				      "v8::internal::FutexEmulation::WaitSync!/usr/bin/node "
+				      "next@/app/pool.js:20 " NODE_ROOTS;
+
+	recording->loops[0]->record.tid = 43;
+	made_plain(recording, 0, 300, "job@/app/job.js:8 " NODE_ROOTS, 20, -1);
+	made_stall(recording, 1000, 8000, 7900)->record.ended = _i == 1;
+	made_sample(recording, "job@/app/job.js:8 " NODE_ROOTS, 5000, -1);
+	made_sample(recording, waiting, 100, 202);
+	made_sample(recording, "job@/app/job.js:8 " NODE_ROOTS, 2900, -1);
+	ck_assert_int_eq(diagnose(&diagnosis, recording), 0);
+	ck_assert_uint_eq(diagnosis.finding_count, _i == 1);
+}
+END_TEST
+
 /* A worker that serves requests may sleep there for an answer: its stalls are stalls. */
 START_TEST(a_worker_that_waits_now_and_then)
 {
@@ -677,6 +695,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, startup_is_no_finding);
 	tcase_add_loop_test(tcase, a_worker_that_takes_jobs_turns_no_loop, 0, 2);
 	tcase_add_test(tcase, a_worker_that_turns_its_loop);
+	tcase_add_loop_test(tcase, a_busy_worker_that_takes_jobs, 0, 2);
 	tcase_add_test(tcase, a_worker_that_waits_now_and_then);
 	tcase_add_test(tcase, stalls_without_a_stack_blame_nobody);
 	tcase_add_test(tcase, loops_share_a_finding);
