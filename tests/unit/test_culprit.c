@@ -45,6 +45,35 @@ START_TEST(culprit_is_the_deepest_application_function)
 }
 END_TEST
 
+/* One after the other in one turn, and what both share runs every turn. */
+START_TEST(most_of_the_weight_says_more_than_what_runs_turns)
+{
+	static const struct {
+		const char *longer, *shorter, *expected;
+		double weight_ms; /* of 100 */
+	} cases[] = {
+		{"map@/app/node_modules/orm/map.js:5 ", "query@/app/node_modules/orm/q.js:9 ",
+			"map", 60},
+		{"price@/app/a.js:5 ", "render@/app/b.js:9 ", "price", 60},
+		{"hex!/srv/own.node ", "pack!/srv/own.node ", "hex", 60},
+		{"map@/app/node_modules/orm/map.js:5 ", "query@/app/node_modules/orm/q.js:9 ",
+			"processTicksAndRejections", 45},
+	};
+	char longer[256], shorter[256];
+
+	snprintf(longer, sizeof(longer), "%s" NODE_ROOTS, cases[_i].longer);
+	snprintf(shorter, sizeof(shorter), "%s" NODE_ROOTS, cases[_i].shorter);
+	for (int i = 0; i < 10; i++) {
+		made_stall(recording, i * 400, 100, 100);
+		made_sample(recording, longer, cases[_i].weight_ms, -1);
+		made_sample(recording, shorter, (100 - cases[_i].weight_ms) / 2, -1);
+		made_sample(recording, NODE_ROOTS, (100 - cases[_i].weight_ms) / 2, -1);
+	}
+	ck_assert_str_eq(diagnose_first()->culprit.function, cases[_i].expected);
+	ck_assert_uint_eq(diagnosis.finding_count, 1);
+}
+END_TEST
+
 START_TEST(classes_are_tried_in_order)
 {
 	static const struct {
@@ -612,6 +641,7 @@ Suite *test_suite(void)
 
 	tcase_add_checked_fixture(tcase, begin_node, finish);
 	tcase_add_test(tcase, culprit_is_the_deepest_application_function);
+	tcase_add_loop_test(tcase, most_of_the_weight_says_more_than_what_runs_turns, 0, 4);
 	tcase_add_test(tcase, recursion_counts_once_and_the_line_is_the_heaviest);
 	tcase_add_loop_test(tcase, one_name_may_be_several_functions, 0, 2);
 	tcase_add_test(tcase, different_culprits_are_different_findings);
