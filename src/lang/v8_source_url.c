@@ -70,7 +70,7 @@ bool v8_source_url_read(
 	uint16_t units[TAIL_UNITS] = {0};
 	uint32_t count = read_tail(heap, source, length, units), end = count;
 
-	/* Line by line from the end on, as long as there are comments only. */
+	/* The last one counts; a bundler closes a bracket behind it. */
 	while (end > 0) {
 		uint32_t begin = end, first, value;
 
@@ -82,9 +82,6 @@ bool v8_source_url_read(
 		value = find_value(units, first, end);
 		if (value)
 			return write_value(units, value, end, buffer, size);
-		if (first < end &&
-			(end - first < 2 || units[first] != '/' || units[first + 1] != '/'))
-			return false;
 		end = begin > 0 ? begin - 1 : 0;
 	}
 	return false;

@@ -488,7 +488,7 @@ START_TEST(urls_become_paths)
 }
 END_TEST
 
-/* What is no file may say what it is: the last comments of its source do. */
+/* What is no file may say what it is: a comment near the end of its source does. */
 START_TEST(scripts_name_themselves)
 {
 	static const char *const sources[][3] = {
@@ -500,7 +500,7 @@ START_TEST(scripts_name_themselves)
 		{"/app/x.js", "f()\n//# sourceURL=a.js", "/app/x.js"},
 		{"file:///app/x.js", "f()\n//# sourceURL=a.js", "/app/x.js"},
 		{"node:vm", "f()\n//# sourceURL=a.js", "node:vm"},
-		{"eval", "//# sourceURL=a.js\nf()", "eval"},
+		{"eval", "//# sourceURL=b.js\n{\n//# sourceURL=a.js\n\n}", "a.js"},
 		{"eval", "text + '//# sourceURL=a.js'", "eval"},
 		{"eval", "f()\n//# sourceURL=a b", "eval"},
 		{"eval", "f()\n//# sourceURL='a'", "eval"},
