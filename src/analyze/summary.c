@@ -128,6 +128,9 @@ const char *summary_of_culprit(const struct finding *finding, struct recording *
 				finding->stall.on ? finding->stall.on : "", how);
 		return written(recording, "%s slept and held the event loop %s", who, how);
 	case CAUSE_GC:
+		/* The collector's own functions are nothing to look for. */
+		if (finding->culprit.frame_class == CLASS_NATIVE_LIBRARY)
+			return written(recording, "garbage collection held the event loop %s", how);
 		return written(
 			recording, "garbage collection in %s held the event loop %s", who, how);
 	case CAUSE_THROTTLED:

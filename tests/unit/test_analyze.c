@@ -404,6 +404,18 @@ START_TEST(absurd_figures_are_borne)
 }
 END_TEST
 
+/* A collection that no script asked for: V8 posts some of them as tasks. */
+START_TEST(the_collector_is_no_function_to_look_for)
+{
+	for (int i = 0; i < 4; i++)
+		made_plain(recording, i * 1000, 100,
+			"v8::internal::Heap::Scavenge!/usr/bin/node uv_run!/usr/bin/node", 6, -1)
+			->record.gc_ns = 90ULL * MADE_MS;
+	ck_assert_str_eq(diagnose_first()->summary,
+		"garbage collection held the event loop 4.0 % of the time");
+}
+END_TEST
+
 START_TEST(startup_is_no_finding)
 {
 	made_plain(recording, 0, 6000, "compile@/app/s.js:8 " NODE_ROOTS, 50, -1)->record.startup =
@@ -692,6 +704,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, a_hang_outlives_the_tool_that_watched_it);
 	tcase_add_test(tcase, a_hang_that_was_seen_to_begin_is_as_long_as_it_is);
 	tcase_add_test(tcase, absurd_figures_are_borne);
+	tcase_add_test(tcase, the_collector_is_no_function_to_look_for);
 	tcase_add_test(tcase, startup_is_no_finding);
 	tcase_add_loop_test(tcase, a_worker_that_takes_jobs_turns_no_loop, 0, 2);
 	tcase_add_test(tcase, a_worker_that_turns_its_loop);
