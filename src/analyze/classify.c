@@ -186,7 +186,7 @@ static enum frame_class module_class(const struct frame *frame, const struct rec
 	return CLASS_APPLICATION;
 }
 
-static enum frame_class native_class(const struct frame *frame, const struct recording *recording)
+static enum frame_class native_class(const struct frame *frame, struct recording *recording)
 {
 	enum frame_class module = module_class(frame, recording);
 
@@ -197,7 +197,7 @@ static enum frame_class native_class(const struct frame *frame, const struct rec
 	return origin_is_library(frame->function, recording) ? CLASS_NATIVE_LIBRARY : module;
 }
 
-enum frame_class frame_class(const struct frame *frame, const struct recording *recording)
+enum frame_class frame_class(const struct frame *frame, struct recording *recording)
 {
 	if (frame_is_script(frame))
 		return script_class(frame);

@@ -117,7 +117,7 @@ const char *severity_name(enum severity severity);
  * the executable of a language runtime is a native library. A script's code of no file, made at
  * run time, counts as a dependency's.
  */
-enum frame_class frame_class(const struct frame *frame, const struct recording *recording);
+enum frame_class frame_class(const struct frame *frame, struct recording *recording);
 /* Whether a frame is the language runtime's own machine code, or a builtin of it. */
 bool frame_is_engine(const struct frame *frame, const struct recording *recording);
 /* Whether a frame is a script's (JavaScript, Python), and whether its function has a name. */

@@ -72,7 +72,7 @@ static size_t power_of_two_above(size_t value)
 }
 
 static uint32_t number_of(struct identity *identity, struct table *table, const struct frame *frame,
-	const struct recording *recording)
+	struct recording *recording)
 {
 	struct key key = key_of(frame);
 	uint64_t hash = hash_text(0xcbf29ce484222325, key.name);

@@ -64,7 +64,7 @@ static bool is_rust_root(const char *name)
 	       starts_with(name, "std::sys_common::");
 }
 
-static bool has_rust(const struct recording *recording)
+static bool find_rust(const struct recording *recording)
 {
 	for (size_t i = 0; i < recording->stack_count; i++) {
 		const struct stack *stack = recording->stacks[i];
@@ -79,8 +79,16 @@ static bool has_rust(const struct recording *recording)
 	return false;
 }
 
+/* Each function may want to know, and all stacks may have to be searched. */
+static bool has_rust(struct recording *recording)
+{
+	if (recording->has_rust == 0)
+		recording->has_rust = find_rust(recording) ? 1 : -1;
+	return recording->has_rust > 0;
+}
+
 /* A scope is meant by what its path begins with: "std::map::operator[]". */
-static bool is_library_path(const char *name, const struct recording *recording)
+static bool is_library_path(const char *name, struct recording *recording)
 {
 	if (starts_with(name, "std::"))
 		return true;
@@ -110,7 +118,7 @@ static const char *first_path(const char *type)
 }
 
 /* A type without a path is one of the language's own, or any: then the trait decides. */
-static bool is_library_type(const char *type, const struct recording *recording)
+static bool is_library_type(const char *type, struct recording *recording)
 {
 	const char *path = first_path(type), *end = path;
 
@@ -123,7 +131,7 @@ static bool is_library_type(const char *type, const struct recording *recording)
  * `<TYPE as TRAIT>::f`: an implementation lies with the type or with the trait (Rust reference,
  * "Orphan rules"), so that one of the application's makes it the application's.
  */
-static bool is_library_implementation(const char *name, const struct recording *recording)
+static bool is_library_implementation(const char *name, struct recording *recording)
 {
 	const char *trait = strstr(name, " as ");
 
@@ -131,7 +139,7 @@ static bool is_library_implementation(const char *name, const struct recording *
 	       (!trait || is_library_type(trait + strlen(" as "), recording));
 }
 
-bool origin_is_library(const struct function *function, const struct recording *recording)
+bool origin_is_library(const struct function *function, struct recording *recording)
 {
 	if (function->file[0] != '\0')
 		return is_library_file(function->file);

@@ -18,4 +18,4 @@
  * sources. Else by the scopes that the languages keep for their implementations (C++ standard,
  * [namespace.std] and [lex.name]; the crates of Rust's standard library).
  */
-bool origin_is_library(const struct function *function, const struct recording *recording);
+bool origin_is_library(const struct function *function, struct recording *recording);

@@ -449,7 +449,7 @@ static enum severity severity_of_set(
 }
 
 /* Whether a culprit has called code that comes before its own class: it only calls back. */
-static bool is_dispatcher(const struct culprit *culprit, const struct recording *recording)
+static bool is_dispatcher(const struct culprit *culprit, struct recording *recording)
 {
 	for (size_t i = 0; i < culprit->depth; i++) {
 		if (frame_class(&culprit->stack->frames[i], recording) < culprit->frame_class)

@@ -123,6 +123,7 @@ struct recording {
 	uint64_t lost[LOSS_KINDS]; /* cumulative */
 
 	struct pool *pool; /* private: owns everything above */
+	int has_rust;      /* of src/analyze: 0: not asked yet, 1: yes, -1: no */
 };
 
 /* Tool-side arena: everything a loaded recording needs lives and dies together. */

@@ -96,7 +96,7 @@ static const char *path_of(const struct frame *frame)
 }
 
 /* Finds the innermost folder of all application files. The root is none. */
-static void find_folder(struct rows *ret, const struct recording *recording)
+static void find_folder(struct rows *ret, struct recording *recording)
 {
 	for (size_t i = 0; i < ret->stack->count; i++) {
 		const struct frame *frame = &ret->stack->frames[i];
