@@ -524,48 +524,33 @@ struct syscall_exit {
 	__s64 result;
 };
 
-#define EXIT(name)                                                                                 \
-	SEC("tracepoint")                                                                          \
-	int exit_##name(struct syscall_exit *context)                                              \
-	{                                                                                          \
-		return wait_ends(context->result);                                                 \
-	}
+/* Each is attached to several calls, and so verified but once. */
 
-#define EPOLL(name)                                                                                \
-	SEC("tracepoint")                                                                          \
-	int enter_##name(struct syscall_enter *context)                                            \
-	{                                                                                          \
-		return epoll_begins((__s32)context->arguments[0]);                                 \
-	}                                                                                          \
-	EXIT(name)
+SEC("tracepoint")
+int enter_epoll(struct syscall_enter *context)
+{
+	return epoll_begins((__s32)context->arguments[0]);
+}
 
-#define POLL(name)                                                                                 \
-	SEC("tracepoint")                                                                          \
-	int enter_##name(struct syscall_enter *context)                                            \
-	{                                                                                          \
-		return entries_begin(context->arguments[0], context->arguments[1]);                \
-	}                                                                                          \
-	EXIT(name)
+SEC("tracepoint")
+int enter_poll(struct syscall_enter *context)
+{
+	return entries_begin(context->arguments[0], context->arguments[1]);
+}
 
-#define SELECT(name)                                                                               \
-	SEC("tracepoint")                                                                          \
-	int enter_##name(struct syscall_enter *context)                                            \
-	{                                                                                          \
-		__u64 sets[] = {                                                                   \
-			context->arguments[1], context->arguments[2], context->arguments[3]};      \
-                                                                                                   \
-		return sets_begin(context->arguments[0], sets);                                    \
-	}                                                                                          \
-	EXIT(name)
+SEC("tracepoint")
+int enter_select(struct syscall_enter *context)
+{
+	__u64 sets[] = {context->arguments[1], context->arguments[2], context->arguments[3]};
 
-EPOLL(epoll_wait)
-EPOLL(epoll_pwait)
-EPOLL(epoll_pwait2)
-POLL(poll)
-POLL(ppoll)
-SELECT(select)
-SELECT(pselect6)
-EXIT(restart_syscall)
+	return sets_begin(context->arguments[0], sets);
+}
+
+SEC("tracepoint")
+int exit_wait(struct syscall_exit *context)
+{
+	return wait_ends(context->result);
+}
 
 /* --- samples ------------------------------------------------------------------------------------
  */

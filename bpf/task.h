@@ -17,8 +17,10 @@
 #include "kernel.h"
 
 /*
- * Most of this is read by the helper, as no healthy turn comes here: for each direct load of a
- * field the verifier (Linux 6.3 on) looks through the names of all the kernel's types.
+ * Most of this is read by the helper, as no healthy turn comes here. A pointer that is loaded
+ * directly has a type, for whose sake the verifier (Linux 6.3 on) looks through the names of all
+ * the kernel's types, a millisecond each time; and before that it lets no unknown number be added
+ * to such a pointer (6.1).
  */
 
 /* The thread's number in the pid namespace at a level; 0: the namespace is another one. */

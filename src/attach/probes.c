@@ -37,7 +37,7 @@
 
 _Static_assert((int)STALL_BUCKETS == (int)HISTOGRAM_BUCKETS, "one scale for both");
 
-enum { VERDICT_BYTES = 4096, CLOCK_HZ = 99, LINKS_STEP = 64, CLOSERS_MAX = 32 };
+enum { VERDICT_BYTES = 4096, CLOCK_HZ = 99, LINKS_STEP = 64, CLOSERS_MAX = 32, PARTS_MAX = 32 };
 
 struct source {
 	struct stall *skeleton;
@@ -47,11 +47,12 @@ struct source {
 	struct bpf_link **links; /* those of the skeleton apart */
 	size_t link_count, link_capacity;
 	struct source_settings settings;
+	bool is_wanted[PARTS_MAX];      /* the parts that are to be attached */
 	source_record_function *record; /* during drain */
 	void *context;
 };
 
-/* What a program is for, and whether there is any sense in going on without it. */
+/* What a program is attached to, and whether there is any sense in going on without that. */
 struct part {
 	const char *program;
 	const char *event; /* tracepoint "syscalls/…", or "" for those that libbpf attaches */
@@ -59,21 +60,21 @@ struct part {
 	bool polls;        /* wanted only with source_settings.polls */
 };
 
-#define WAIT(name, polls)                                                                          \
-	{"enter_" #name, "syscalls/sys_enter_" #name, "loops that wait by " #name, polls},         \
+#define WAIT(kind, name, polls)                                                                    \
+	{"enter_" #kind, "syscalls/sys_enter_" #name, "loops that wait by " #name, polls},         \
 	{                                                                                          \
-		"exit_" #name, "syscalls/sys_exit_" #name, "loops that wait by " #name, polls      \
+		"exit_wait", "syscalls/sys_exit_" #name, "loops that wait by " #name, polls        \
 	}
 
 static const struct part parts[] = {
-	WAIT(epoll_wait, false),
-	WAIT(epoll_pwait, false),
-	WAIT(epoll_pwait2, false),
-	WAIT(poll, true),
-	WAIT(ppoll, true),
-	WAIT(select, true),
-	WAIT(pselect6, true),
-	{"exit_restart_syscall", "syscalls/sys_exit_restart_syscall",
+	WAIT(epoll, epoll_wait, false),
+	WAIT(epoll, epoll_pwait, false),
+	WAIT(epoll, epoll_pwait2, false),
+	WAIT(poll, poll, true),
+	WAIT(poll, ppoll, true),
+	WAIT(select, select, true),
+	WAIT(select, pselect6, true),
+	{"exit_wait", "syscalls/sys_exit_restart_syscall",
 		"the turn after a wait by poll that was stopped", true},
 	{"on_switch", "", NULL, false},
 	{"on_wakeup", "", NULL, false},
@@ -85,6 +86,8 @@ static const struct part parts[] = {
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+_Static_assert(PARTS <= PARTS_MAX, "each has its place");
 
 static void complain(const struct source *source, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -166,21 +169,33 @@ static bool is_there(
 }
 
 /* One end of a wait is no use without the other. */
-static bool is_other_end(const char *left_out, const char *program)
+static bool is_other_end(const char *enter, const char *exit)
 {
-	return strncmp(left_out, "enter_", 6) == 0 && strncmp(program, "exit_", 5) == 0 &&
-	       strcmp(left_out + 6, program + 5) == 0;
+	static const char begins[] = "syscalls/sys_enter_", ends[] = "syscalls/sys_exit_";
+
+	return strncmp(enter, begins, strlen(begins)) == 0 &&
+	       strncmp(exit, ends, strlen(ends)) == 0 &&
+	       strcmp(enter + strlen(begins), exit + strlen(ends)) == 0;
 }
 
 static bool is_left_out(const bool *left_out, size_t part)
 {
 	for (size_t i = 0; i < PARTS; i++) {
-		if (left_out[i] &&
-			(i == part || is_other_end(parts[i].program, parts[part].program) ||
-				is_other_end(parts[part].program, parts[i].program)))
+		if (left_out[i] && (i == part || is_other_end(parts[i].event, parts[part].event) ||
+					   is_other_end(parts[part].event, parts[i].event)))
 			return true;
 	}
 	return false;
+}
+
+/* Whether it is the first part of its program. */
+static bool is_first(size_t part)
+{
+	for (size_t i = 0; i < part; i++) {
+		if (strcmp(parts[i].program, parts[part].program) == 0)
+			return false;
+	}
+	return true;
 }
 
 /* Drops a part. Returns 0, or -ENOTSUP if nothing can be seen without it. */
@@ -208,10 +223,11 @@ static int choose(struct source *source, const struct btf *btf, int tracefs, boo
 			!is_there(source, &parts[i], btf, tracefs) &&
 			leave_out(source, left_out, i, "this kernel has no tracepoint"))
 			return -ENOTSUP;
-		if (wanted && !is_left_out(left_out, i))
-			waits += parts[i].event[0] != '\0';
-		else
-			bpf_program__set_autoload(program_of(source, &parts[i]), false);
+		source->is_wanted[i] = wanted && !is_left_out(left_out, i);
+		waits += source->is_wanted[i] && parts[i].event[0];
+		if (is_first(i) || source->is_wanted[i])
+			bpf_program__set_autoload(
+				program_of(source, &parts[i]), source->is_wanted[i]);
 	}
 	if (!waits)
 		complain(source, "this kernel has no tracepoints on system calls");
@@ -253,7 +269,7 @@ static bool switch_tells_state(const struct btf *btf)
 	return type && btf_is_func_proto(type) && btf_vlen(type) > 4;
 }
 
-/* What the kernel's verifier says to each program: nothing, unless it refuses it. */
+/* What the kernel's verifier says to the program of each part: nothing, unless it refuses it. */
 typedef char verdicts[PARTS][VERDICT_BYTES];
 
 static int load_once(
@@ -272,10 +288,23 @@ static int load_once(
 
 		if (parts[i].event[0])
 			bpf_program__set_type(program, BPF_PROG_TYPE_TRACEPOINT);
-		bpf_program__set_log_buf(program, (*said)[i], VERDICT_BYTES);
+		if (is_first(i))
+			bpf_program__set_log_buf(program, (*said)[i], VERDICT_BYTES);
 	}
 	error = choose(source, btf, tracefs, left_out);
 	return error ? error : stall__load(source->skeleton);
+}
+
+/* Drops what a program was for. As leave_out. */
+static int refuse(const struct source *source, bool *left_out, const char *program)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < PARTS && !error; i++) {
+		if (source->is_wanted[i] && strcmp(parts[i].program, program) == 0)
+			error = leave_out(source, left_out, i, "this kernel refuses the program");
+	}
+	return error;
 }
 
 /* What the verifier of this kernel refuses is left out like what the kernel lacks (hazard 37). */
@@ -289,11 +318,11 @@ static int load(struct source *source, const struct btf *btf, int tracefs)
 		memset(said, 0, sizeof(*said));
 		error = load_once(source, btf, tracefs, left_out, said);
 		for (size_t i = 0; error && i < PARTS; i++) {
-			if (!(*said)[i][0] || left_out[i])
+			if (!(*said)[i][0])
 				continue;
 			stall__destroy(source->skeleton);
 			source->skeleton = NULL;
-			error = leave_out(source, left_out, i, "this kernel refuses the program");
+			error = refuse(source, left_out, parts[i].program);
 			error = error ? error : -EAGAIN;
 			break;
 		}
@@ -396,7 +425,7 @@ static int attach(struct source *source, int tracefs)
 	for (size_t i = 0; i < PARTS; i++) {
 		int error;
 
-		if (!bpf_program__autoload(program_of(source, &parts[i])))
+		if (!source->is_wanted[i])
 			continue;
 		error = attach_part(source, &parts[i], tracefs);
 		if (error) {
@@ -639,7 +668,7 @@ static void probes_counts(struct source *source, struct stall_counts *ret)
 		struct bpf_prog_info info = {0};
 		uint32_t length = sizeof(info);
 
-		if (bpf_program__fd(program) < 0 ||
+		if (!is_first(i) || bpf_program__fd(program) < 0 ||
 			bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
 			continue;
 		if (program == source->skeleton->progs.on_clock)
