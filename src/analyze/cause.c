@@ -16,6 +16,8 @@
  */
 #include "cause.h"
 
+#include <string.h>
+
 static const double UNSEEN_FAULT_NS = 10e6;
 static const double FAULT_WORK_NS = 10e3;
 static const double READY_LEAST = 16; /* callbacks, to speak of many */
@@ -42,7 +44,21 @@ static bool is_congested(const struct record_stall *stall)
 /* How much of a stall's samples' time was slept, by where its thread was found asleep. */
 struct sleeps {
 	double in_calls_ns, outside_ns;
+	double in_collections_ns; /* of that in calls */
 };
+
+/* V8: src/heap/heap.h; all collections run below it. */
+static bool is_collecting(const struct stack *stack)
+{
+	for (size_t i = 0; stack && i < stack->count && !frame_is_script(&stack->frames[i]); i++) {
+		const struct frame *frame = &stack->frames[i];
+
+		if (frame_is_named(frame) &&
+			strcmp(frame->function->name, "v8::internal::Heap::CollectGarbage") == 0)
+			return true;
+	}
+	return false;
+}
 
 static struct sleeps find_sleeps(const struct stall *stall, const struct sample *samples)
 {
@@ -51,9 +67,14 @@ static struct sleeps find_sleeps(const struct stall *stall, const struct sample 
 	for (size_t i = 0; i < stall->sample_count; i++) {
 		const struct record_sample *sample = &samples[i].record;
 		double *sum = sample->syscall < 0 ? &sleeps.outside_ns : &sleeps.in_calls_ns;
+		double asleep_ns;
 
-		if (sample->in_place && sample->weight_ns > sample->cpu_ns)
-			*sum += (double)(sample->weight_ns - sample->cpu_ns);
+		if (!sample->in_place || sample->weight_ns <= sample->cpu_ns)
+			continue;
+		asleep_ns = (double)(sample->weight_ns - sample->cpu_ns);
+		*sum += asleep_ns;
+		if (sample->syscall >= 0 && is_collecting(samples[i].stack))
+			sleeps.in_collections_ns += asleep_ns;
 	}
 	return sleeps;
 }
@@ -83,6 +104,33 @@ static double take(double *part, double amount)
 	return amount - taken;
 }
 
+/*
+ * Takes a stall's collections out of its other parts. They keep a CPU busy, but the main thread
+ * also sleeps while helpers mark: so much as was seen of that, and what is more than it ran. Where
+ * others have the CPU, a collection waits for it like all else, and that part stays the queue's.
+ * Returns the rest, which is the collections' own.
+ */
+static double take_collections(const struct stall *stall, const struct sample *samples,
+	double collecting_ns, double *cpu, double *blocked, double runqueue)
+{
+	struct sleeps sleeps = find_sleeps(stall, samples);
+	double asleep_ns = 0, awake_ns, ran_ns;
+
+	if (sleeps.in_collections_ns > 0)
+		asleep_ns = *blocked * sleeps.in_collections_ns /
+			    (sleeps.in_calls_ns + sleeps.outside_ns);
+	if (asleep_ns > collecting_ns)
+		asleep_ns = collecting_ns;
+	*blocked -= asleep_ns;
+	awake_ns = collecting_ns - asleep_ns;
+	if (awake_ns > *cpu + runqueue)
+		awake_ns = *cpu + runqueue;
+	ran_ns = awake_ns > 0 ? awake_ns * *cpu / (*cpu + runqueue) : 0;
+	*cpu -= ran_ns;
+	collecting_ns -= asleep_ns + awake_ns;
+	return asleep_ns + ran_ns + collecting_ns - take(blocked, collecting_ns);
+}
+
 void cause_add(struct cause_parts *parts, const struct stall *stall, const struct sample *samples)
 {
 	double measured = (double)stall->record.measured_ns, cpu = (double)stall->record.cpu_ns;
@@ -109,12 +157,9 @@ void cause_add(struct cause_parts *parts, const struct stall *stall, const struc
 	/* A throttled thread stays in its queue: its time there contains the throttled time. */
 	throttled = (double)stall->record.throttled_ns;
 	throttled -= take(&blocked, take(&runqueue, throttled));
-	/* Collecting keeps a CPU busy, but the main thread also sleeps while helpers mark. It is
-	 * known of the whole turn, and may have been before the rest was watched. Where others
-	 * have the CPU, a collection waits for it like all else: that part stays the queue's. */
-	gc = (double)stall->record.gc_ns / whole;
-	gc *= measured > 0 ? (cpu + blocked) / measured : 0;
-	gc -= take(&blocked, take(&cpu, gc));
+	/* Collecting is known of the whole turn, and may have been before the rest was watched. */
+	gc = take_collections(
+		stall, samples, (double)stall->record.gc_ns / whole, &cpu, &blocked, runqueue);
 
 	fault = faulting_ns(stall, samples, blocked);
 	blocked -= fault;

@@ -53,6 +53,38 @@ START_TEST(cause_by_where_the_time_went)
 END_TEST
 
 static const struct {
+	const char *sleeping;             /* where it slept */
+	double cpu, runqueue, asleep, gc; /* of 100 ms */
+	enum finding_cause expected;
+} naps[] = {
+	/* The helpers queue as well, and the thread waits for them longer than it runs. */
+	{"v8::platform::DefaultJobHandle::Join!/usr/bin/node "
+	 "v8::internal::Heap::CollectGarbage!/usr/bin/node f@/app/s.js:8 " NODE_ROOTS,
+		30, 20, 50, 80, CAUSE_GC},
+	{"read!/usr/lib/libc.so.6 f@/app/s.js:8 " NODE_ROOTS, 30, 20, 50, 50, CAUSE_BLOCKED},
+	/* What is further out collects nothing. */
+	{"read!/usr/lib/libc.so.6 f@/app/s.js:8 "
+	 "v8::internal::Heap::CollectGarbage!/usr/bin/node " NODE_ROOTS,
+		30, 20, 50, 50, CAUSE_BLOCKED},
+};
+
+START_TEST(sleep_within_a_collection_is_its_own)
+{
+	for (int i = 0; i < 4; i++) {
+		struct stall *stall = made_stall(recording, i * 1000, 100, naps[_i].cpu);
+
+		stall->record.runqueue_ns = (uint64_t)(naps[_i].runqueue * MADE_MS);
+		stall->record.gc_ns = (uint64_t)(naps[_i].gc * MADE_MS);
+		made_sample(recording, "f@/app/s.js:8 " NODE_ROOTS,
+			naps[_i].cpu + naps[_i].runqueue, -1);
+		made_sample(recording, naps[_i].sleeping, naps[_i].asleep, 202)->record.in_place =
+			true;
+	}
+	ck_assert_int_eq(diagnose_first()->cause, naps[_i].expected);
+}
+END_TEST
+
+static const struct {
 	double measured, cpu, gc; /* of 100 ms; gc of all of it */
 	double on_cpu_share, gc_share, blocked_share;
 } tails[] = {
@@ -683,6 +715,8 @@ Suite *test_suite(void)
 	tcase_add_checked_fixture(tcase, begin_node, finish);
 	tcase_add_loop_test(
 		tcase, cause_by_where_the_time_went, 0, sizeof(causes) / sizeof(causes[0]));
+	tcase_add_loop_test(
+		tcase, sleep_within_a_collection_is_its_own, 0, sizeof(naps) / sizeof(naps[0]));
 	tcase_add_loop_test(tcase, collections_are_no_larger_where_little_was_measured, 0,
 		sizeof(tails) / sizeof(tails[0]));
 	tcase_add_test(tcase, shares_are_of_all_the_time);
