@@ -10,7 +10,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from attaching import attach, begin, finish, is_recording, wants_root
 from harness import PROGRAMS, Recording, Server, check, free_port, holter, node, run_cases, work_folder
 
-SAMPLE, EVENT = 1, 7  # enum loss_kind
+SAMPLE, LOOP, EVENT = 1, 6, 7  # enum loss_kind
+LOOPS_MAX = 128
 OTHER = {"LD_PRELOAD": str(PROGRAMS / "36_other_kernel.so"), "OTHER_RING": "4096"}
 # 8 ms asleep, again and again from SIGUSR2 until SIGHUP; then it says how often.
 STALLS = """
@@ -20,6 +21,19 @@ require("http").createServer((request, response) => response.end()).listen(Numbe
 let timer;
 process.on("SIGUSR2", () => { timer = setInterval(() => { Atomics.wait(cell, 0, 0, 8); stalls++; }, 10); });
 process.on("SIGHUP", () => { clearInterval(timer); console.log("made", stalls); });
+"""
+
+
+# A loop in each thread.
+LOOPS = """
+import select, socket, sys, threading
+def turn(loop):
+    while True:
+        loop.poll(0.02)
+for _ in range(int(sys.argv[2]) - 1):
+    threading.Thread(target=turn, args=(select.epoll(),), daemon=True).start()
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener, select.epoll() as loop:
+    turn(loop)
 """
 
 
@@ -75,4 +89,15 @@ def no_room_for_stalls():
         return f"of {made} stalls {len(recording.stalls)} are recorded, {lost} counted as lost"
 
 
-run_cases(no_room_for_samples, no_room_for_stalls)
+def no_room_for_loops():
+    """more loops than can be watched: each that is not is counted once, however often it turns"""
+    wants_root()
+    port, more = free_port(), 9
+    with work_folder() as folder, Server([sys.executable, "-c", LOOPS, port, LOOPS_MAX + more], folder, port=port) as server:
+        path = folder / "x.holter"
+        attach(server.process.pid, path, "3s", "--method", "ebpf")
+        check(Recording(path).lost.get(LOOP) == more, f"lost {Recording(path).lost}, not {more} loops")
+        check(f"{more} loops: more than can be watched" in not_observed(path), not_observed(path))
+
+
+run_cases(no_room_for_samples, no_room_for_stalls, no_room_for_loops)

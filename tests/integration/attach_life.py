@@ -140,9 +140,9 @@ def stopped_in_a_poll(method):
     def run():
         with serving("/usr/bin/python3", SERVERS / "life.py", "polls") as (server, folder, port):
             path = folder / "x.holter"
-            tool = begin(server.process.pid, path, "4s", "--method", method)
+            tool = begin(server.process.pid, path, "6s", "--method", method)
             is_recording(path)
-            for _ in range(8):
+            for _ in range(25):
                 visit(port, 5)
                 time.sleep(0.1)
             os.kill(server.process.pid, signal.SIGSTOP)
@@ -160,7 +160,7 @@ def few_descriptors():
     """a tool that may open but few files takes what it may"""
     with serving(PROGRAMS / "life") as (server, folder, _):
         path = folder / "x.holter"
-        attach(server.process.pid, path, "2s", before=["prlimit", "--nofile=24:4096"])
+        attach(server.process.pid, path, "2s", "--method", "ebpf", before=["prlimit", "--nofile=24:4096"])
         blames(path, "flush_journal")
 
 
