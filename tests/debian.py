@@ -10,14 +10,14 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".ca
 
 
 def root(suite):
-    """A minimal root of a suite, made once and kept."""
+    """A minimal root of a suite, made once and kept: unpacked, but not set up."""
     folder = CACHE / suite
     if not (folder / "made").exists():
         if os.geteuid() != 0:
             raise Skip(f"making a root of Debian {suite} needs root")
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder.with_suffix(".log"), "wb") as log:
-            done = subprocess.run([program("debootstrap"), "--variant=minbase", suite, folder], stdout=log, stderr=log)
+            done = subprocess.run([program("debootstrap"), "--foreign", "--variant=minbase", suite, folder], stdout=log, stderr=log)
         if done.returncode:
             raise Skip(f"debootstrap {suite} ended with {done.returncode}, see {folder.with_suffix('.log')}")
         (folder / "made").touch()

@@ -23,7 +23,7 @@ from harness import (HOLTER, PROGRAMS, SOAK, Server, check, free_port, get, holt
                      without_holter, work_folder)
 
 KILLS = 1000 if SOAK else 200
-TARGETS = 3  # at once, each with a tool of its own: the kernel takes its time to take probes away
+TARGETS = 6  # at once, each with a tool of its own: the kernel takes its time to take probes away
 DURATION = "600ms"
 AFTER = 0.8  # seconds after its recording began: by then a tool ends by itself
 STALL_MS = 20

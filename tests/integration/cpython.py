@@ -18,7 +18,7 @@ from harness import (HERE, Recording, Server, Skip, check, diagnose, free_port, 
 PYTHON = os.environ.get("HOLTER_PYTHON", "/usr/bin/python3")
 SERVER = HERE / "fixtures" / "cpython" / "server.py"
 NUMBERS = os.environ.get("HOLTER_NUMBERS", "")
-SECONDS = 4
+SECONDS = 3
 LINES = SERVER.read_text().splitlines()
 
 

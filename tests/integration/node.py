@@ -11,7 +11,7 @@ from harness import (HERE, Fail, Recording, Server, check, diagnose, free_port, 
                      under_holter, work_folder)
 
 SERVERS = HERE / "integration" / "servers"
-SECONDS = 5
+SECONDS = 3
 
 
 def line_of(script, text):
@@ -104,7 +104,7 @@ def two_culprits():
 def mixed_stack():
     """stacks hold native frames above and below the JavaScript ones, down to main"""
     with work_folder() as folder:
-        recording = Recording(record(folder, "faults.js", compress=3))
+        recording = Recording(record(folder, "faults.js", compress=4))
     samples = [sample for sample in recording.samples if any("compressAnswer" in f.function for f in sample["frames"])]
     check(len(samples) >= 20, f"{len(samples)} of {len(recording.samples)} samples show the function")
     names = ["deflate", "compressAnswer", "SpinEventLoop", "main"]
