@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import debian
 from harness import PROGRAMS, SOAK, Recording, check, preloaded, run_cases, run_program, without_holter, work_folder
 
-ROUNDS = int(SOAK / 2) or 10
+ROUNDS = int(SOAK / 2) or 5
 RAW_ALLOWED = 0.05  # of the calls made through syscall(2), under samples every 2 ms: a published limit
 
 
