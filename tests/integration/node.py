@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (HERE, Fail, Recording, Server, check, diagnose, free_port, get, load, node, run_cases, severe,
+from harness import (HERE, Fail, Recording, Server, check, diagnose, free_port, get, holter, load, node, run_cases, severe,
                      under_holter, work_folder)
 
 SERVERS = HERE / "integration" / "servers"
@@ -91,6 +91,16 @@ def healthy():
     check(diagnosis["recording"]["seconds"] > 0.7 * SECONDS, f"only {diagnosis['recording']['seconds']} s observed")
 
 
+def taking_jobs():
+    """a worker that sleeps in Atomics.wait until there is a job: nothing, and that it is not judged"""
+    with work_folder() as folder:
+        recording = record(folder, "jobs.js", root=40, job=2)
+        found = severe(diagnose(recording))
+        text = holter("diagnose", recording).stdout
+    check(not found, f"reports {[finding['summary'] for finding in found]}")
+    check("1 worker thread takes its work by Atomics.wait" in text, f"does not say who is not judged: {text}")
+
+
 def two_culprits():
     """two faults: two findings, each with its share"""
     with work_folder() as folder:
@@ -153,5 +163,5 @@ def many_short_lives():
         return f"{time.monotonic() - begin:.1f} s"
 
 
-run_cases(healthy, sorting, parsing, compressing, converting, locking, inlining, module, two_culprits, mixed_stack, killed,
-          many_short_lives)
+run_cases(healthy, taking_jobs, sorting, parsing, compressing, converting, locking, inlining, module, two_culprits,
+          mixed_stack, killed, many_short_lives)
