@@ -371,7 +371,11 @@ def drops_into_the_dark():
 
 CLUSTER = """
 const cluster = require('cluster');
-function crunchNumbers() { for (const begin = process.cpuUsage(); process.cpuUsage(begin).user < 150000;); return 'done'; }
+function crunchNumbers() {
+  const begin = process.cpuUsage();
+  while (process.cpuUsage(begin).user < 150000) for (let i = 0; i < 10000; i++) Math.sqrt(i);
+  return 'done';
+}
 if (cluster.isPrimary) {
   cluster.fork(); cluster.fork();
 } else {
@@ -410,7 +414,11 @@ def npm_start(folder, command=(), environment=None, **visits):
     port = free_port()
     (folder / "package.json").write_text('{"name": "shop", "scripts": {"start": "node server.js"}}')
     (folder / "server.js").write_text("""
-        function sumUp() { for (const begin = process.cpuUsage(); process.cpuUsage(begin).user < 120000;); return 'sum'; }
+        function sumUp() {
+          const begin = process.cpuUsage();
+          while (process.cpuUsage(begin).user < 120000) for (let i = 0; i < 10000; i++) Math.sqrt(i);
+          return 'sum';
+        }
         require('http').createServer((request, response) => response.end(request.url === '/slow' ? sumUp() : 'hello'))
           .listen(process.env.PORT, '127.0.0.1');""")
     environment = {"PORT": str(port), "HOME": str(folder), "npm_config_update_notifier": "false",
