@@ -5,7 +5,8 @@
  * that never ends. What it does between is its work, and holds up nobody. On the main thread the
  * same sleep is a stall like any other, and so it is on a worker that serves requests and sleeps
  * there now and then (synckit): a taker of jobs spends most of its long turns in it, or if it is
- * busy most of them in the one that does not end.
+ * busy most of them in the one that does not end; who waits at the same place is another of its
+ * pool.
  *
  * Tier C. Data: recording.stalls and samples -> the loops of such threads.
  */
