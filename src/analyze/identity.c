@@ -95,20 +95,56 @@ static uint32_t number_of(struct identity *identity, struct table *table, const 
 	return identity->function_count++;
 }
 
-/* A comprehension is a function of its own up to Python 3.11, and nobody wrote it (PEP 709). */
-static bool is_comprehension(const struct frame *frame)
+/* Up to Python 3.11 a comprehension is a function of its own, and nobody wrote it (PEP 709). */
+static bool is_comprehension(const char *name)
 {
 	static const char *const names[] = {"<listcomp>", "<setcomp>", "<dictcomp>"};
 
-	if (frame->kind != FRAME_PYTHON || !frame->function)
-		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *found = strstr(frame->function->name, names[i]);
+		const char *found = strstr(name, names[i]);
 
 		if (found && strcmp(found, names[i]) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* Whether a generator expression, "total.<locals>.<genexpr>", stands in a function, "total". */
+static bool is_generator_in(const char *name, const char *function)
+{
+	static const char generator[] = ".<genexpr>", locals[] = ".<locals>";
+	const char *last = strrchr(name, '.');
+	size_t length = strlen(function);
+
+	if (!last || strcmp(last, generator) != 0 || strncmp(name, function, length) != 0)
+		return false;
+	return name + length == last || (strncmp(name + length, locals, strlen(locals)) == 0 &&
+						name + length + strlen(locals) == last);
+}
+
+/*
+ * The caller on the stack that a frame is a part of in the source; 0: none. What consumes a
+ * generator expression (sum, any) may be native code between the two; where it is another function
+ * of the program's, the expression remains a function of its own.
+ */
+static size_t function_around(const struct stack *stack, size_t at)
+{
+	const struct frame *frame = &stack->frames[at], *caller;
+	size_t next = at + 1;
+
+	if (frame->kind != FRAME_PYTHON || !frame->function)
+		return 0;
+	if (is_comprehension(frame->function->name))
+		return next < stack->count ? next : 0;
+	while (next < stack->count && stack->frames[next].kind == FRAME_NATIVE)
+		next++;
+	if (next == stack->count)
+		return 0;
+	caller = &stack->frames[next];
+	return caller->kind == FRAME_PYTHON && caller->function &&
+			       is_generator_in(frame->function->name, caller->function->name)
+		       ? next
+		       : 0;
 }
 
 static void number_frames(struct stack_view *view, struct identity *identity, struct table *table,
@@ -117,13 +153,13 @@ static void number_frames(struct stack_view *view, struct identity *identity, st
 	view->functions = recording_alloc(recording, view->stack->count * sizeof(*view->functions));
 	for (size_t i = view->stack->count; i-- > 0;) {
 		const struct frame *frame = &view->stack->frames[i];
+		size_t around = function_around(view->stack, i);
 
 		if (frame->kind == FRAME_TRUNCATED) {
 			view->functions[i] = FUNCTION_NONE;
 			view->cut = true;
-		} else if (is_comprehension(frame) && i + 1 < view->stack->count &&
-			   view->functions[i + 1] != FUNCTION_NONE) {
-			view->functions[i] = view->functions[i + 1];
+		} else if (around && view->functions[around] != FUNCTION_NONE) {
+			view->functions[i] = view->functions[around];
 		} else {
 			view->functions[i] = number_of(identity, table, frame, recording);
 		}

@@ -6,7 +6,8 @@
  * Two frames are the same function if name, file and place of declaration agree (the place tells
  * anonymous functions and methods of one name apart); without a file, if name and module do;
  * without a name, if module and the function's beginning do (its offset, where that is not known).
- * A Python comprehension is the function that it stands in.
+ * A Python comprehension is the function that it stands in, and so is a generator expression that
+ * is consumed there.
  *
  * The frames that a stack shares with a loop's main wait, from the outermost on, run the loop: they
  * are on every stack of it, and no turn's doing. Only where nothing but native libraries lies below

@@ -527,29 +527,56 @@ START_TEST(a_dispatcher_between_callbacks_abstains)
 }
 END_TEST
 
-START_TEST(a_comprehension_is_its_function)
+/* Five stalls with this stack, whose frames with a file are Python's. */
+static void made_python(const char *frames)
 {
-	const struct finding *finding;
-
 	finish();
 	recording = made_recording("python 3.11.2", "/usr/bin/python3.11");
 	for (int i = 0; i < 5; i++) {
-		struct stall *stall = made_plain(recording, i * 900, 150,
-			"rank.<locals>.<listcomp>@/srv/app.py:6 rank@/srv/app.py:5 "
-			"handle@/srv/app.py:20",
-			11, -1);
+		struct stall *stall = made_plain(recording, i * 900, 150, frames, 11, -1);
 
 		for (size_t j = 0; j < stall->sample_count; j++) {
 			struct stack *stack = recording->samples[stall->first_sample + j].stack;
 
 			for (size_t frame = 0; frame < stack->count; frame++)
-				stack->frames[frame].kind = FRAME_PYTHON;
+				if (stack->frames[frame].line)
+					stack->frames[frame].kind = FRAME_PYTHON;
 		}
 	}
+}
+
+START_TEST(a_comprehension_is_its_function)
+{
+	const struct finding *finding;
+
+	made_python(
+		"rank.<locals>.<listcomp>@/srv/app.py:6 rank@/srv/app.py:5 handle@/srv/app.py:20");
 	finding = diagnose_first();
 	ck_assert_str_eq(finding->culprit.function, "rank");
 	ck_assert_uint_eq(finding->culprit.line, 6);
 	ck_assert_uint_eq(diagnosis.finding_count, 1);
+}
+END_TEST
+
+START_TEST(a_generator_is_the_function_that_consumes_it_itself)
+{
+	const struct finding *finding;
+
+	made_python("total.<locals>.<genexpr>@/srv/app.py:6 sum!/usr/bin/python3.11 "
+		    "total@/srv/app.py:5 "
+		    "handle@/srv/app.py:20");
+	finding = diagnose_first();
+	ck_assert_str_eq(finding->culprit.function, "total");
+	ck_assert_uint_eq(finding->culprit.line, 6);
+	/* In a comprehension of it. */
+	made_python("rank.<locals>.<listcomp>.<genexpr>@/srv/app.py:6 sum!/usr/bin/python3.11 "
+		    "rank.<locals>.<listcomp>@/srv/app.py:6 rank@/srv/app.py:5 "
+		    "handle@/srv/app.py:20");
+	ck_assert_str_eq(diagnose_first()->culprit.function, "rank");
+	/* Of a name that only begins alike; consumed by another function. */
+	made_python("total.<locals>.<genexpr>@/srv/app.py:6 tot@/srv/app.py:5 "
+		    "handle@/srv/app.py:20");
+	ck_assert_str_eq(diagnose_first()->culprit.function, "total.<locals>.<genexpr>");
 }
 END_TEST
 
@@ -659,6 +686,7 @@ Suite *test_suite(void)
 	tcase_add_test(tcase, nothing_in_common_is_parted);
 	tcase_add_test(tcase, native_culprit_has_a_module);
 	tcase_add_test(tcase, a_comprehension_is_its_function);
+	tcase_add_test(tcase, a_generator_is_the_function_that_consumes_it_itself);
 	tcase_add_test(tcase, who_runs_the_loop_is_not_to_blame);
 	tcase_add_test(tcase, every_loop_has_its_own_way_to_wait);
 	tcase_add_test(tcase, a_loop_that_works_itself_is_to_blame);
