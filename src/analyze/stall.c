@@ -322,6 +322,8 @@ static void vote(const char *name, double weight_ns, const char **best, double *
 	}
 }
 
+const char stall_interpreter_lock[] = "the interpreter's lock";
+
 /* CPython's global lock is a condition of its own making: only who waits for it tells. */
 static bool waits_for_interpreter(const struct stack *stack)
 {
@@ -347,7 +349,7 @@ static const char *slept_on(const struct sample *sample)
 	if (sample->record.syscall < 0)
 		return "";
 	if (!sample->on[0] && waits_for_interpreter(sample->stack))
-		return "the interpreter's lock";
+		return stall_interpreter_lock;
 	return sample->on;
 }
 
@@ -518,9 +520,13 @@ static void add_verdict(
 		if (finding->stall.syscall)
 			finding->stall.on = find_on(&verdict->set, recording);
 	}
-	finding->has_culprit = verdict->has_culprit;
+	/* What the runtime does while another thread has its lock is no fault: that thread's is, of
+	 * which there is no sample. */
+	finding->has_culprit =
+		verdict->has_culprit && !(finding->stall.on == stall_interpreter_lock &&
+						verdict->culprit.frame_class > CLASS_DEPENDENCY);
 	finding->culprit = verdict->culprit;
-	finding->confidence = verdict->has_culprit ? evidence * verdict->culprit.share *
+	finding->confidence = finding->has_culprit ? evidence * verdict->culprit.share *
 							     (1 - verdict->doubt / 2) *
 							     taken_share(&verdict->set, recording)
 						   : evidence / 2;

@@ -8,6 +8,9 @@
 
 #include "finding.h"
 
+/* stall.on of a finding whose loop slept until another thread let go of CPython's global lock. */
+extern const char stall_interpreter_lock[];
+
 /*
  * Appends the findings to diagnosis->findings, in no order and without ids, and sums up the
  * start-up. diagnosis->recording and seconds are set; the memory is the recording's. Returns 0 or

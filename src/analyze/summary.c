@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stall.h"
+
 static const double MS_PER_S = 1000;
 static const double MINUTE_STANDS_OUT = 3; /* times the whole recording's share */
 
@@ -87,6 +89,11 @@ static const char *summary_of_cause(
 
 	switch (finding->cause) {
 	case CAUSE_BLOCKED:
+		if (stall->on == stall_interpreter_lock)
+			return written(recording,
+				"another thread had the interpreter's lock, and held the event "
+				"loop %s",
+				how);
 		return written(recording,
 			"sleep%s%s%s%s held the event loop %s, by no single function",
 			stall->syscall ? " in " : "", stall->syscall ? stall->syscall : "",

@@ -256,6 +256,33 @@ START_TEST(the_interpreters_lock_is_known_by_who_waits)
 }
 END_TEST
 
+/* The loop's own call, and a handler's. */
+START_TEST(who_waits_for_the_interpreters_lock_is_not_blamed_unless_it_works_as_well)
+{
+	static const char *const stacks[] = {
+		"futex!/usr/lib/libc.so.6 PyEval_RestoreThread!/usr/bin/python3.11 "
+		"select@/usr/lib/python3.11/selectors.py:468",
+		"futex!/usr/lib/libc.so.6 PyEval_RestoreThread!/usr/bin/python3.11 "
+		"handle@/app/s.py:8",
+	};
+	const struct finding *finding;
+
+	finish();
+	recording = made_recording("python 3.11.2", "/usr/bin/python3.11");
+	for (int i = 0; i < 4; i++) {
+		struct stall *stall = made_plain(recording, i * 1000, 100, stacks[_i], 5, 202);
+
+		for (size_t j = 0; j < stall->sample_count; j++)
+			recording->samples[stall->first_sample + j].stack->frames[2].kind =
+				FRAME_PYTHON;
+	}
+	finding = diagnose_first();
+	ck_assert_int_eq(finding->has_culprit, _i == 1);
+	ck_assert_ptr_nonnull(strstr(
+		finding->summary, _i ? "handle" : "another thread had the interpreter's lock"));
+}
+END_TEST
+
 /* 300 ms of work that waits 400 ms for a CPU stays the function's stall, and on-cpu. */
 START_TEST(work_on_a_busy_host_is_still_work)
 {
@@ -656,6 +683,8 @@ Suite *test_suite(void)
 		tcase, sleep_is_divided_as_it_was_seen, 0, sizeof(sleeps) / sizeof(sleeps[0]));
 	tcase_add_loop_test(tcase, what_a_sleep_waited_for, 0, 2);
 	tcase_add_loop_test(tcase, the_interpreters_lock_is_known_by_who_waits, 0, 2);
+	tcase_add_loop_test(tcase,
+		who_waits_for_the_interpreters_lock_is_not_blamed_unless_it_works_as_well, 0, 2);
 	tcase_add_test(tcase, work_on_a_busy_host_is_still_work);
 	tcase_add_test(tcase, unmeasured_stalls_are_judged_by_their_samples);
 	tcase_add_loop_test(tcase, severity_by_count_and_lost_time, 0,
