@@ -15,7 +15,7 @@ int main(void)
 {
 	struct rusage usage;
 	pid_t child = fork();
-	int status;
+	int status = 0;
 
 	if (child == 0) {
 		getrusage(RUSAGE_SELF, &usage);

@@ -27,7 +27,7 @@ static atomic_bool done;
 static void fork_once(void)
 {
 	pid_t child = fork();
-	int status;
+	int status = 0;
 
 	if (child == 0)
 		_exit(0);

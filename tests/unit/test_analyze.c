@@ -589,7 +589,7 @@ START_TEST(many_loops_take_little_memory)
 {
 	enum { LOOPS = 30000 };
 	static struct turns rows[LOOPS];
-	struct loop **loops = recording_alloc(recording, LOOPS * sizeof(*loops));
+	struct loop **loops = recording_alloc(recording, LOOPS * sizeof(struct loop *));
 
 	for (size_t i = 0; i < LOOPS; i++) {
 		loops[i] = recording_alloc(recording, sizeof(*loops[i]));
