@@ -18,7 +18,7 @@ from harness import (HERE, Recording, Server, Skip, check, diagnose, free_port, 
 PYTHON = os.environ.get("HOLTER_PYTHON", "/usr/bin/python3")
 SERVER = HERE / "fixtures" / "cpython" / "server.py"
 NUMBERS = os.environ.get("HOLTER_NUMBERS", "")
-SECONDS = 3
+SECONDS = 4
 LINES = SERVER.read_text().splitlines()
 
 
@@ -57,7 +57,7 @@ def recorded(loop="", **plan):
 
 def blamed(path, function, text, cause, call=None, loop=""):
     """Checks that a path's function, file and line are the verdict, and its only one."""
-    with recorded(loop, root=40, **{path: 2}) as recording:
+    with recorded(loop, root=40, **{path: 3}) as recording:
         diagnosis = diagnose(recording)
     found = severe(diagnosis)
     check(found, "nothing is reported")
