@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "load.h"
@@ -56,6 +57,14 @@ static char *derive_output(const char *path)
 	if (length > strlen(suffix) && strcmp(path + length - strlen(suffix), suffix) == 0)
 		length -= strlen(suffix);
 	return asprintf(&output, "%.*s.svg", (int)length, path) < 0 ? NULL : output;
+}
+
+static bool is_same_file(const char *one, const char *other)
+{
+	struct stat left, right;
+
+	return !stat(one, &left) && !stat(other, &right) && left.st_dev == right.st_dev &&
+	       left.st_ino == right.st_ino;
 }
 
 /*
@@ -138,11 +147,15 @@ static int run(const struct command *command, int argc, char **argv)
 		return status;
 	if (!output)
 		output = derived = derive_output(argv[optind]);
-	if (output) {
-		status = write_picture(recording, &flame, output);
-	} else {
+	if (!output) {
 		complain("flame: out of memory");
 		status = STATUS_FAILED;
+	} else if (is_same_file(output, argv[optind])) {
+		complain("flame: %s is the recording itself: name another file with --output",
+			output);
+		status = STATUS_USAGE;
+	} else {
+		status = write_picture(recording, &flame, output);
 	}
 	free(derived);
 	recording_free(recording);

@@ -149,6 +149,10 @@ def draws():
         complains(holter("flame", recording(0), "-o", kept), 5, "nothing to draw")
         check(kept.read_text() == "mine", "a file was overwritten with nothing")
         complains(holter("flame", copy, "-o", folder / "absent" / "x.svg"), 5, "absent")
+        alias = folder / "alias.svg"
+        alias.symlink_to(copy)
+        complains(holter("flame", copy, "-o", alias), 2, "the recording itself")
+        check(holter("flame", copy, "-o", "-").stdout == drawn, "the recording was overwritten")
 
 
 def full():
