@@ -211,6 +211,18 @@ static enum exit_status judge_live(
 	return judge(command, request, path);
 }
 
+/* And what it was before it turned over (sink.h). */
+static void remove_recording(const char *path)
+{
+	char *earlier;
+
+	unlink(path);
+	if (asprintf(&earlier, "%s.1", path) < 0)
+		return;
+	unlink(earlier);
+	free(earlier);
+}
+
 /* In a file that is kept, or in a private folder that is not. */
 static enum exit_status watch_and_judge(const struct command *command, struct request *request)
 {
@@ -232,7 +244,7 @@ static enum exit_status watch_and_judge(const struct command *command, struct re
 		return STATUS_FAILED;
 	}
 	status = judge_live(command, request, path);
-	unlink(path);
+	remove_recording(path);
 	rmdir(folder);
 	free(path);
 	return status;
