@@ -17,6 +17,7 @@ from harness import (Recording, Server, check, diagnose, free_port, get, load, p
 LOOPS = os.environ.get("HOLTER_LOOPS", "")
 ORDERS = os.environ.get("HOLTER_ORDERS", "")
 STALLS = 8
+VISITS = STALLS + 4  # the first may come before it is known for a server, the last be cut off
 
 
 def whole(sample, executable):
@@ -121,7 +122,7 @@ def nginx():
         path = folder / "nginx.holter"
         command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         with Server(under_holter(command, path), folder, port=port):
-            for _ in range(STALLS + 2):
+            for _ in range(VISITS):
                 get(port, "/name/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%21")
                 get(port)
         check_verdict(path, "on-cpu", "nginx")
@@ -151,7 +152,7 @@ frontend web
         path = folder / "haproxy.holter"
         command = [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
         with Server(under_holter(command, path), folder, port=port):
-            for _ in range(STALLS + 2):
+            for _ in range(VISITS):
                 get(port, "/slow")
                 get(port)
         check_verdict(path, "on-cpu", "haproxy")
