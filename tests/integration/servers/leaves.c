@@ -9,29 +9,17 @@
  */
 #include <poll.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../../hazard/loop.h"
 
 enum { WAIT_MS = 5, TURNS = 40, STALL_MS = 150, AWAY_MS = 1000 };
 
 static struct pollfd listener = {.events = POLLIN};
 
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 __attribute__((noinline)) static void stall_on_purpose(void)
 {
-	static volatile unsigned long turns;
-
-	for (double end = now_ms() + STALL_MS; now_ms() < end;)
-		turns = turns + 1;
+	burn_ms(STALL_MS);
 }
 
 static void turn_by_epoll(int turns, void (*last)(void))

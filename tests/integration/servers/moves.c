@@ -5,29 +5,15 @@
  *     moves SECONDS              nothing else
  *     moves SECONDS FOLDER       after the first stall FOLDER is its root
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../../hazard/loop.h"
 
 enum { WAIT_MS = 20, STALL_MS = 200 };
 
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 __attribute__((noinline)) static void stall_on_purpose(void)
 {
-	static volatile unsigned long turns;
-
-	for (double end = now_ms() + STALL_MS; now_ms() < end;)
-		turns = turns + 1;
+	burn_ms(STALL_MS);
 }
 
 int main(int argc, char **argv)
