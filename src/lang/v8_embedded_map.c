@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base64.h"
 #include "v8_string.h"
 
 enum {
@@ -15,18 +16,6 @@ enum {
 	VLQ_SHIFT_MAX = 30,
 	END = -1,
 };
-
-/* The value of a digit of base64, or -1. */
-static int digit_of(uint16_t unit)
-{
-	if (unit >= 'A' && unit <= 'Z')
-		return unit - 'A';
-	if (unit >= 'a' && unit <= 'z')
-		return unit - 'a' + 26;
-	if (unit >= '0' && unit <= '9')
-		return unit - '0' + 52;
-	return unit == '+' ? 62 : unit == '/' ? 63 : -1;
-}
 
 /* Reads units [from, to) of a string. Returns 0 or a negative errno. */
 static int read_units(
@@ -75,7 +64,7 @@ static int find_base64(struct v8_embedded_map *map, struct v8_heap *heap, uint32
 			if (!begun)
 				map->to = at;
 			begun = true;
-			if (digit_of(unit) < 0 && unit != '=') {
+			if (base64_digit(unit) < 0 && unit != '=') {
 				map->from = at;
 				return unit == ',' ? 0 : -ENOENT;
 			}
@@ -142,7 +131,7 @@ static int reader_next(struct reader *reader)
 			reader->next = 0;
 			reader->count = (size_t)got;
 		}
-		digit = digit_of(reader->units[reader->next++]);
+		digit = base64_digit(reader->units[reader->next++]);
 		if (digit < 0)
 			return END;
 		reader->bits = reader->bits << 6 | (uint32_t)digit;
@@ -300,7 +289,7 @@ static int read_segment(struct segment *segment, struct reader *reader)
 	int byte, digit;
 
 	segment->count = 0;
-	while ((byte = reader_next(reader)) != END && (digit = digit_of((uint16_t)byte)) >= 0) {
+	while ((byte = reader_next(reader)) != END && (digit = base64_digit((uint32_t)byte)) >= 0) {
 		if (shift > VLQ_SHIFT_MAX || segment->count == FIELDS)
 			return END;
 		value |= (uint32_t)(digit & 31) << shift;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base64.h"
 #include "locate.h"
 #include "source_map_path.h"
 
@@ -132,15 +133,14 @@ static const char *find_reference(const struct text *script, size_t *ret_length)
 	return *ret_length > 0 && is_end_of_script(end) ? at : NULL;
 }
 
-static uint8_t value_of_digit(char c)
+/* In the alphabet of URLs (RFC 4648, section 5) as well. */
+static uint8_t value_of_digit(unsigned char c)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *found = c ? strchr(digits, c) : NULL;
+	int digit = base64_digit(c);
 
-	if (!found)
+	if (digit < 0)
 		return c == '-' ? 62 : c == '_' ? 63 : NO_DIGIT;
-	return (uint8_t)(found - digits);
+	return (uint8_t)digit;
 }
 
 /* Decodes in place. Returns the length, or -EINVAL. */
@@ -152,7 +152,7 @@ static ssize_t decode_base64(char *text, size_t length)
 	int held = 0;
 
 	for (int c = 0; c < 256; c++)
-		values[c] = value_of_digit((char)c);
+		values[c] = value_of_digit((unsigned char)c);
 	for (size_t i = 0; i < length && text[i] != '='; i++) {
 		uint8_t value = values[(unsigned char)text[i]];
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "base64.h"
+
 enum {
 	FIELDS_MAX = 5,
 	VLQ_DIGITS_MAX = 7,       /* 35 bits: a sign and what fits into 32 */
@@ -35,23 +37,12 @@ struct reading {
 	uint32_t late_steps;
 };
 
-static int digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static int read_vlq(struct reading *reading, int64_t *ret)
 {
 	uint64_t value = 0;
 
 	for (unsigned i = 0; i < VLQ_DIGITS_MAX && reading->at < reading->end; i++) {
-		int digit = digit_of(*reading->at++);
+		int digit = base64_digit((unsigned char)*reading->at++);
 
 		if (digit < 0)
 			return -EINVAL;

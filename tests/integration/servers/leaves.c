@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../hazard/loop.h"
+#include "loop.h"
 
 enum { WAIT_MS = 5, TURNS = 40, STALL_MS = 150, AWAY_MS = 1000 };
 

@@ -7,7 +7,7 @@
  */
 #include <unistd.h>
 
-#include "../../hazard/loop.h"
+#include "loop.h"
 
 enum { WAIT_MS = 20, STALL_MS = 200 };
 
